@@ -1,0 +1,45 @@
+"""The operators' attention list: what a person should look at."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from orders.models.order import Order
+
+
+class AttentionItem(models.Model):
+    """Something that the desk could not settle by itself; at most one open row per order and kind."""
+
+    class Kind(models.TextChoices):
+        OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN", "Outcome unknown"
+        MARKET_ORDER_UNFILLED = "MARKET_ORDER_UNFILLED", "Market order not filled"
+        OVERFILL = "OVERFILL", "Filled beyond its quantity"
+        NO_WORKER_FREE = "NO_WORKER_FREE", "No worker free for a trader"
+        WORKER_WEDGED = "WORKER_WEDGED", "A worker stopped making progress"
+        CREDENTIALS_REFUSED = "CREDENTIALS_REFUSED", "The broker refused the credentials"
+        UNMATCHED_REPORT = "UNMATCHED_REPORT", "A broker's report of no order of ours"
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="attention_items"
+    )
+    order = models.ForeignKey(
+        Order, models.PROTECT, null=True, blank=True, related_name="attention_items"
+    )
+    kind = models.CharField(max_length=32, choices=Kind)
+    detail = models.CharField(max_length=500, blank=True)
+    opened_at = models.DateTimeField(auto_now_add=True)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    resolution = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "order", "kind"],
+                condition=Q(resolved_at__isnull=True),
+                nulls_distinct=False,
+                name="attentionitem_one_open",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.get_kind_display()

@@ -1,0 +1,147 @@
+"""Orders: what the desk was told to trade, and what has become of it."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from brokers.ids import new_id
+from brokers.models import BrokerAccount
+from brokers.types import OrdStatus, OrdType, Side, TimeInForce
+from orders.models.signal import Signal
+from orders.models.strategy import Strategy
+
+
+class PositionEffect(models.TextChoices):
+    """FIX PositionEffect (tag 77): does the order open exposure, or close it?"""
+
+    OPEN = "OPEN", "Entry"
+    CLOSE = "CLOSE", "Exit"
+
+
+class Source(models.TextChoices):
+    WEBHOOK = "webhook", "Webhook"
+    DASHBOARD = "dashboard", "Dashboard"
+    API = "api", "API"
+
+
+FINAL_STATUSES = (
+    OrdStatus.DENIED,
+    OrdStatus.FILLED,
+    OrdStatus.CANCELED,
+    OrdStatus.REPLACED,
+    OrdStatus.REJECTED,
+    OrdStatus.EXPIRED,
+)
+"""Statuses in which nothing more will happen by itself."""
+
+
+def _choices(enum: type) -> list[tuple[str, str]]:
+    return [(str(member), str(member).replace("_", " ").capitalize()) for member in enum]  # type: ignore[attr-defined]
+
+
+def _quantity(**options: object) -> "models.DecimalField[object, object]":
+    return models.DecimalField(max_digits=21, decimal_places=9, **options)  # type: ignore[arg-type]
+
+
+class Order(models.Model):
+    """One order. Its status and quantities are a projection of its events, never set by hand."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    cl_ord_id = models.CharField(max_length=28, unique=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders")
+    account = models.ForeignKey(BrokerAccount, models.PROTECT, related_name="orders")
+    strategy = models.ForeignKey(Strategy, models.PROTECT, null=True, blank=True, related_name="orders")
+    signal = models.ForeignKey(Signal, models.PROTECT, null=True, blank=True, related_name="orders")
+    source = models.CharField(max_length=16, choices=Source)
+    simulation = models.BooleanField()
+    idempotency_key = models.CharField(max_length=128, null=True, blank=True)
+    request_digest = models.CharField(max_length=64, blank=True)
+
+    # What was asked.
+    symbol = models.CharField(max_length=32)
+    side = models.CharField(max_length=8, choices=_choices(Side))
+    ord_type = models.CharField(max_length=16, choices=_choices(OrdType))
+    time_in_force = models.CharField(max_length=8, choices=_choices(TimeInForce))
+    order_qty = _quantity()
+    price = _quantity(null=True, blank=True)
+    stop_px = _quantity(null=True, blank=True)
+    position_effect = models.CharField(max_length=8, choices=PositionEffect)
+
+    # What has become of it: the projection.
+    ord_status = models.CharField(max_length=16, choices=_choices(OrdStatus))
+    cum_qty = _quantity(default=0)
+    leaves_qty = _quantity()
+    avg_px = models.DecimalField(max_digits=24, decimal_places=10, null=True, blank=True)
+    state = models.JSONField(help_text="The order's state, from which the columns above are projected.")
+    reason = models.CharField(max_length=32, blank=True, help_text="Why it was denied or rejected: a code.")
+    text = models.CharField(max_length=500, blank=True)
+    broker_order_id = models.CharField(max_length=64, blank=True)
+
+    # A reversal's closing order.
+    auto_exit = models.BooleanField(default=False)
+    exit_quantity = _quantity(null=True, blank=True)
+    position_before = _quantity(null=True, blank=True)
+
+    # Sending and following it.
+    attempt = models.PositiveSmallIntegerField(default=0)
+    epoch = models.BigIntegerField(null=True, blank=True, help_text="Of the lease that sent it last.")
+    eligible_at = models.DateTimeField(null=True, blank=True, help_text="Not to be sent before.")
+    next_check_at = models.DateTimeField(null=True, blank=True, help_text="When somebody must look again.")
+    checks = models.PositiveSmallIntegerField(default=0)
+
+    # When.
+    received_at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+    submitted_at = models.DateTimeField(null=True, blank=True)
+    transact_time = models.DateTimeField(null=True, blank=True, help_text="Of the last fact, by the broker.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(order_qty__gt=0), name="order_qty_positive"),
+            models.CheckConstraint(condition=Q(cum_qty__gte=0), name="order_cum_qty_not_negative"),
+            models.CheckConstraint(condition=Q(leaves_qty__gte=0), name="order_leaves_qty_not_negative"),
+            models.CheckConstraint(condition=Q(cl_ord_id__regex=r"^[0-9A-Za-z_.-]{1,28}$"), name="order_cl_ord_id_form"),
+            models.CheckConstraint(condition=Q(ord_status__in=list(OrdStatus)), name="order_ord_status_known"),
+            models.CheckConstraint(condition=Q(side__in=list(Side)), name="order_side_known"),
+            models.CheckConstraint(
+                condition=Q(ord_status__in=FINAL_STATUSES) | Q(next_check_at__isnull=False),
+                name="order_unfinished_is_followed",
+            ),
+            models.CheckConstraint(
+                condition=Q(ord_type__in=["LIMIT", "STOP_LIMIT"], price__gt=0)
+                | (~Q(ord_type__in=["LIMIT", "STOP_LIMIT"]) & Q(price__isnull=True)),
+                name="order_price_fits_ord_type",
+            ),
+            models.CheckConstraint(
+                condition=Q(ord_type__in=["STOP", "STOP_LIMIT"], stop_px__gt=0)
+                | (~Q(ord_type__in=["STOP", "STOP_LIMIT"]) & Q(stop_px__isnull=True)),
+                name="order_stop_px_fits_ord_type",
+            ),
+            models.UniqueConstraint(
+                fields=["user", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="order_idempotency_key_unique",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["user", "-id"], name="order_user_recent"),
+            # The drain and the sweep read only what is unfinished, however many orders have ended.
+            models.Index(
+                fields=["user", "recorded_at"], condition=Q(ord_status="INITIALIZED"), name="order_undelivered"
+            ),
+            models.Index(
+                fields=["next_check_at"], condition=Q(next_check_at__isnull=False), name="order_due"
+            ),
+            models.Index(
+                fields=["account", "symbol"],
+                condition=~Q(ord_status__in=FINAL_STATUSES),
+                name="order_open",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.side} {self.order_qty.normalize():f} {self.symbol}"
+
+    @property
+    def is_final(self) -> bool:
+        return self.ord_status in FINAL_STATUSES

@@ -1,0 +1,309 @@
+"""Every setting of the desk, read from the environment once, here and nowhere else.
+
+A setting ``NAME`` that holds a secret can be given as ``NAME_FILE``, the path of a file to read it from.
+``.env.example`` has a line for each.
+"""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.FileAwareEnv()
+env.smart_cast = False
+if (BASE_DIR / ".env").is_file():
+    env.read_env(BASE_DIR / ".env")
+
+# --- where things are -----------------------------------------------------------------------------
+
+HOME = Path(env.str("TRADINGSITE_HOME", default=str(BASE_DIR / "var"))).absolute()
+RUN_DIR = (HOME / "run").resolve()  # may be a link to a short path: socket paths have a limit of 107 bytes
+PORT = env.int("PORT", default=8000)
+VENUE_PORT = env.int("VENUE_PORT", default=8001)
+FLOWER_PORT = env.int("FLOWER_PORT", default=5555)
+BASE_URL = env.str("BASE_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
+
+# --- Django ---------------------------------------------------------------------------------------
+
+PRODUCTION = env.bool("PRODUCTION", default=False)
+DEBUG = env.bool("DEBUG", default=False)
+
+
+def _generated(name: str) -> str:
+    """Read a secret that ``python -m desk`` generated for the embedded desk, '' where there is none."""
+    file = HOME / "secrets" / name
+    return file.read_text().strip() if file.is_file() else ""
+
+
+SECRET_KEY = env.str("SECRET_KEY", default=_generated("secret_key"))
+if not SECRET_KEY:
+    raise ImproperlyConfigured("SECRET_KEY (or SECRET_KEY_FILE) is not set; 'make setup' writes one.")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+ADMIN_PATH = env.str("ADMIN_PATH", default="admin/")
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "rest_framework",
+    "drf_spectacular",
+    "django_celery_beat",
+    "pgtrigger",
+    "csp",
+    "brokers",
+    "orders",
+    "tasks",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "tradingsite.urls"
+ASGI_APPLICATION = "tradingsite.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "orders:order-list"
+LOGOUT_REDIRECT_URL = "login"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+STATIC_URL = "static/"
+STATIC_ROOT = HOME / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
+}
+
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+SECURE_SSL_REDIRECT = PRODUCTION
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # probes speak to the process itself, without TLS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PRODUCTION else None
+SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# --- PostgreSQL -----------------------------------------------------------------------------------
+# Two aliases for one database: `default` is the runtime role, which owns nothing; `owner` migrates.
+
+STATEMENT_TIMEOUT_MS = env.int("STATEMENT_TIMEOUT_MS", default=30_000)
+
+
+def _database(url: str, *, embedded_user: str, embedded_name: str = "tradingsite") -> dict[str, Any]:
+    if url:
+        config: dict[str, Any] = dict(env.db_url_config(url))
+    else:
+        config = {
+            "ENGINE": "django.db.backends.postgresql",
+            "HOST": str(RUN_DIR),
+            "NAME": embedded_name,
+            "USER": embedded_user,
+        }
+    options = {"connect_timeout": 2, "application_name": "tradingsite"}
+    config["OPTIONS"] = options | config.get("OPTIONS", {})
+    return config
+
+
+DATABASE_URL = env.str("DATABASE_URL", default="")
+OWNER_DATABASE_URL = env.str("OWNER_DATABASE_URL", default=DATABASE_URL)
+RUNTIME_ROLE = env.str("RUNTIME_ROLE", default="tradingsite_app")
+AUDITOR_ROLE = env.str("AUDITOR_ROLE", default="tradingsite_auditor")
+DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=0)  # 0: one connection a thread, kept open
+
+DATABASES = {
+    "default": _database(DATABASE_URL, embedded_user=RUNTIME_ROLE),
+    "owner": _database(OWNER_DATABASE_URL, embedded_user="tradingsite_owner"),
+}
+DATABASES["default"]["TEST"] = {"MIRROR": "owner"}
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES["default"]["OPTIONS"]["options"] = f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"
+if DATABASE_POOL_SIZE:
+    DATABASES["default"]["OPTIONS"]["pool"] = {
+        "min_size": min(2, DATABASE_POOL_SIZE),
+        "max_size": DATABASE_POOL_SIZE,
+        "timeout": 2,
+        "reconnect_timeout": 5,
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = None
+DATABASE_ROUTERS: list[str] = []
+
+# --- Redis and Celery -----------------------------------------------------------------------------
+
+REDIS_URL = env.str("REDIS_URL", default="") or f"unix://{quote(str(RUN_DIR / 'redis.sock'))}?db=0"
+
+
+def _celery_broker(redis_url: str) -> str:
+    """Spell a redis-py URL as kombu does: ``unix://PATH?db=N`` is ``redis+socket://PATH?virtual_host=N``."""
+    if not redis_url.startswith("unix://"):
+        return redis_url
+    return redis_url.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=", 1)
+
+
+CELERY_BROKER_URL = _celery_broker(REDIS_URL)
+CELERY_IMPORTS = ["tasks.execution", "tasks.verification", "tasks.pool", "tasks.sweeps"]
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "sweeps"
+CELERY_TASK_PUBLISH_RETRY = False  # the database is the queue: a bell that cannot ring is rung by the sweep
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = "UTC"
+CELERY_WORKER_DISABLE_RATE_LIMITS = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = True
+CELERY_WORKER_SEND_TASK_EVENTS = env.bool("TASK_EVENTS", default=False)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "priority_steps": [0],
+    "visibility_timeout": 60,
+    "socket_connect_timeout": 2,
+    "socket_keepalive": not REDIS_URL.startswith("unix://"),
+}
+CELERY_DB_REUSE_MAX = 1_000_000  # unset, Celery would close the database connection around each task
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+
+REPLY_STREAM = "replies"
+REPLY_STREAM_MAXLEN = 5000
+
+# --- the way in -----------------------------------------------------------------------------------
+
+WEBHOOK_MAX_AGE_SECONDS = env.int("WEBHOOK_MAX_AGE_SECONDS", default=60)
+WEBHOOK_EXIT_MAX_AGE_SECONDS = env.int("WEBHOOK_EXIT_MAX_AGE_SECONDS", default=300)
+WEBHOOK_MAX_AHEAD_SECONDS = env.int("WEBHOOK_MAX_AHEAD_SECONDS", default=10)
+WEBHOOK_MAX_BYTES = 64 * 1024
+WEBHOOK_BUDGET_SECONDS = env.float("WEBHOOK_BUDGET_SECONDS", default=2.5)
+ORDER_BUDGET_SECONDS = env.float("ORDER_BUDGET_SECONDS", default=30.0)
+REPLY_MAX_WAITERS = env.int("REPLY_MAX_WAITERS", default=500)
+ENTRY_MAX_AGE_SECONDS = env.int("ENTRY_MAX_AGE_SECONDS", default=60)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+# --- the fleet ------------------------------------------------------------------------------------
+
+FLEET_POOL_SIZE = env.int("FLEET_POOL_SIZE", default=4)
+FLEET_MAX_WORKERS = env.int("FLEET_MAX_WORKERS", default=300)
+WORKER_IDLE_SECONDS = env.float("WORKER_IDLE_SECONDS", default=12 * 3600.0)
+LEASE_TTL_SECONDS = env.float("LEASE_TTL_SECONDS", default=15.0)
+LEASE_RENEW_SECONDS = env.float("LEASE_RENEW_SECONDS", default=5.0)
+LEASE_MARGIN_SECONDS = env.float("LEASE_MARGIN_SECONDS", default=2.0)
+WORKER_WEDGED_SECONDS = env.float("WORKER_WEDGED_SECONDS", default=45.0)
+WORKER_STOP_SECONDS = env.float("WORKER_STOP_SECONDS", default=30.0)
+
+# --- sending and following orders -----------------------------------------------------------------
+
+BROKER_TIMEOUT_SECONDS = env.float("BROKER_TIMEOUT_SECONDS", default=10.0)
+UNDELIVERED_SECONDS = env.float("UNDELIVERED_SECONDS", default=5.0)
+UNRESOLVED_SECONDS = env.float("UNRESOLVED_SECONDS", default=10.0)
+LOOKUP_DELAYS_SECONDS = [float(s) for s in env.list("LOOKUP_DELAYS_SECONDS", default=["0", "1", "2", "4"])]
+FILL_LOOKUP_DELAYS_MS = [int(s) for s in env.list("FILL_LOOKUP_DELAYS_MS", default=["50", "100", "200", "400"])]
+VERIFY_FIRST_SECONDS = env.float("VERIFY_FIRST_SECONDS", default=2.0)
+VERIFY_RETRY_SECONDS = env.float("VERIFY_RETRY_SECONDS", default=30.0)
+VERIFY_RETRIES = env.int("VERIFY_RETRIES", default=3)
+VERIFY_SLOW_SECONDS = env.float("VERIFY_SLOW_SECONDS", default=300.0)
+SWEEP_DUE_SECONDS = env.int("SWEEP_DUE_SECONDS", default=2)
+SWEEP_ORPHANS_SECONDS = env.int("SWEEP_ORPHANS_SECONDS", default=60)
+
+# --- brokers --------------------------------------------------------------------------------------
+
+VENUE_URL = env.str("VENUE_URL", default=f"http://127.0.0.1:{VENUE_PORT}").rstrip("/")
+VENUE_ADMIN_TOKEN = env.str("VENUE_ADMIN_TOKEN", default=_generated("venue_admin_token"))
+VENUE_DATABASE_URL = env.str("VENUE_DATABASE_URL", default=f"host={RUN_DIR} user=venue dbname=venue")
+ALPACA_TRADING_URL = env.str("ALPACA_TRADING_URL", default="https://api.alpaca.markets")
+ALPACA_DATA_URL = env.str("ALPACA_DATA_URL", default="https://data.alpaca.markets")
+
+VAULT_KEYS_DIR = Path(env.str("VAULT_KEYS_DIR", default=str(HOME / "keys")))
+VAULT_OPEN_PURPOSES = env.list("VAULT_OPEN_PURPOSES", default=[])
+"""What this process may open: web ``webhook``, the fleet ``broker`` and ``webhook``, others nothing."""
+
+# --- API ------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "orders.api.authentication.ApiKeyAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PAGINATION_CLASS": "orders.api.pagination.OrderCursorPagination",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "orders.api.errors.problem_handler",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Tradingsite API",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+# --- logs -----------------------------------------------------------------------------------------
+
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "console": {"()": "structlog.stdlib.ProcessorFormatter"},  # tradingsite/logs.py adds how
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "console"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+}
+LOGGING_CONFIG = "tradingsite.logs.configure"
