@@ -17,6 +17,13 @@ class Side(StrEnum):
     SELL = "SELL"
 
 
+class PositionEffect(StrEnum):
+    """FIX PositionEffect (tag 77): whether an order opens exposure or closes it."""
+
+    OPEN = "OPEN"
+    CLOSE = "CLOSE"
+
+
 class OrdType(StrEnum):
     MARKET = "MARKET"
     LIMIT = "LIMIT"

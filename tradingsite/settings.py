@@ -198,7 +198,7 @@ def _celery_broker(redis_url: str) -> str:
 
 
 CELERY_BROKER_URL = _celery_broker(REDIS_URL)
-CELERY_IMPORTS = ["tasks.execution", "tasks.verification", "tasks.pool", "tasks.sweeps"]
+CELERY_IMPORTS = ["tasks.execution", "tasks.pool", "tasks.sweeps"]
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "sweeps"
 CELERY_TASK_PUBLISH_RETRY = False  # the database is the queue: a bell that cannot ring is rung by the sweep
@@ -208,6 +208,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_DISABLE_RATE_LIMITS = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = True
 CELERY_WORKER_SEND_TASK_EVENTS = env.bool("TASK_EVENTS", default=False)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -262,13 +263,25 @@ VERIFY_SLOW_SECONDS = env.float("VERIFY_SLOW_SECONDS", default=300.0)
 SWEEP_DUE_SECONDS = env.int("SWEEP_DUE_SECONDS", default=2)
 SWEEP_ORPHANS_SECONDS = env.int("SWEEP_ORPHANS_SECONDS", default=60)
 
+CELERY_BEAT_SCHEDULE = {
+    # A run that could not start in time is of no use: the next one does its work.
+    "sweeps.due": {
+        "task": "sweeps.due",
+        "schedule": SWEEP_DUE_SECONDS,
+        "options": {"queue": "sweeps", "expires": 2 * SWEEP_DUE_SECONDS},
+    },
+    "sweeps.orphans": {
+        "task": "sweeps.orphans",
+        "schedule": SWEEP_ORPHANS_SECONDS,
+        "options": {"queue": "sweeps", "expires": SWEEP_ORPHANS_SECONDS},
+    },
+}
+
 # --- brokers --------------------------------------------------------------------------------------
 
 VENUE_URL = env.str("VENUE_URL", default=f"http://127.0.0.1:{VENUE_PORT}").rstrip("/")
 VENUE_ADMIN_TOKEN = env.str("VENUE_ADMIN_TOKEN", default=_generated("venue_admin_token"))
 VENUE_DATABASE_URL = env.str("VENUE_DATABASE_URL", default=f"host={RUN_DIR} user=venue dbname=venue")
-ALPACA_TRADING_URL = env.str("ALPACA_TRADING_URL", default="https://api.alpaca.markets")
-ALPACA_DATA_URL = env.str("ALPACA_DATA_URL", default="https://data.alpaca.markets")
 
 VAULT_KEYS_DIR = Path(env.str("VAULT_KEYS_DIR", default=str(HOME / "keys")))
 VAULT_OPEN_PURPOSES = env.list("VAULT_OPEN_PURPOSES", default=[])

@@ -12,6 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("brokers", "0001_roles"),
+        ("brokers", "0001_roles"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,0 +1,33 @@
+"""The operators' side: one file per noun. Importing it registers everything."""
+
+from django.contrib import admin
+
+from orders.admin import (
+    api_key,
+    attention,
+    broker_account,
+    execution,
+    lease,
+    order,
+    order_event,
+    signal,
+    strategy,
+    trader,
+)
+
+admin.site.site_header = "Tradingsite"
+admin.site.site_title = "Tradingsite"
+admin.site.index_title = "Operations"
+
+__all__ = [
+    "api_key",
+    "attention",
+    "broker_account",
+    "execution",
+    "lease",
+    "order",
+    "order_event",
+    "signal",
+    "strategy",
+    "trader",
+]

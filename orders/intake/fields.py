@@ -79,7 +79,7 @@ class NumberLimits:
 QUANTITY = NumberLimits(Decimal(0), Decimal(10) ** 12, 9)
 PRICE = NumberLimits(Decimal(0), Decimal(10) ** 12, 9)
 
-# JSON's own grammar, in ASCII, with at most two digits of exponent: never "+5", "1_0" or "１０".
+# JSON's own grammar, in ASCII, with at most two digits of exponent: never "+5", "1_0" or wide digits.
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,2})?")
 _SYMBOL = re.compile(r"(?:([A-Za-z0-9_]{1,20}):)?([A-Za-z0-9][A-Za-z0-9./_-]{0,31})")
 _EXACT = Context(prec=80, traps=[Inexact])
@@ -93,9 +93,7 @@ def to_decimal(value: JsonValue, limits: NumberLimits) -> Decimal:
         raise BadValue(FieldCode.BAD_FORMAT, "is not a plain decimal number")
     number = Decimal(value)
     if not limits.low < number < limits.high:
-        raise BadValue(
-            FieldCode.OUT_OF_RANGE, f"must be above {limits.low:f} and below {limits.high:f}"
-        )
+        raise BadValue(FieldCode.OUT_OF_RANGE, f"must be above {limits.low:f} and below {limits.high:f}")
     return _at_scale(number, limits.decimals)
 
 
@@ -151,8 +149,9 @@ class FieldReader:
         self._prefix = prefix
         self._failed: set[str] = set()
         self.errors: list[FieldError] = []
-        for name in body.keys() - known:
-            self.refuse(shown_name(name), FieldCode.UNKNOWN, "is not a known field")
+        for name in body:
+            if name not in known:
+                self.refuse(shown_name(name), FieldCode.UNKNOWN, "is not a known field")
 
     def given(self, *names: str) -> bool:
         """Say whether the body holds one of these fields, right or wrong."""

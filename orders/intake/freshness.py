@@ -40,10 +40,7 @@ def parse_timestamp(text: str) -> datetime:
 
     Digits past the microsecond are cut off. Raises ValueError, with a message for the sender.
     """
-    if _EPOCH_TEXT.fullmatch(text):
-        moment = _from_epoch(Decimal(text))
-    else:
-        moment = _from_iso(text)
+    moment = _from_epoch(Decimal(text)) if _EPOCH_TEXT.fullmatch(text) else _from_iso(text)
     if not EARLIEST <= moment < LATEST:
         raise ValueError("is not in this century")
     return moment

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from brokers.types import Side
-
-
-class PositionEffect(StrEnum):
-    """FIX PositionEffect (tag 77): whether an order opens a position or closes one."""
-
-    OPEN = "OPEN"
-    CLOSE = "CLOSE"
+from brokers.types import PositionEffect, Side
 
 
 class Operation(StrEnum):

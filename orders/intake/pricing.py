@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from brokers.types import OrdType, TimeInForce
-from orders.intake.fields import PRICE, QUANTITY, FieldCode, FieldReader, JsonValue, to_decimal, to_word
+from orders.intake.fields import PRICE, QUANTITY, FieldCode, FieldReader, to_decimal, to_word
+from orders.intake.strict_json import JsonValue
 
 ORD_TYPES = {
     "market": OrdType.MARKET,

@@ -88,12 +88,12 @@ def _check_depth(text: str, max_depth: int) -> None:
         return
     depth = 0
     for match in _STRING_OR_BRACKET.finditer(text):
-        token = match[0]
-        if token in "{[":
+        found = match[0]
+        if found in "{[":
             depth += 1
             if depth > max_depth:
                 raise MalformedBody(f"The body is nested more than {max_depth} levels deep.")
-        elif token in "}]":
+        elif found in "}]":
             depth -= 1
 
 

@@ -6,7 +6,7 @@ from orders.models.event import OrderEvent
 from orders.models.execution import Execution
 from orders.models.heartbeat import Heartbeat
 from orders.models.lease import WorkerLease
-from orders.models.order import FINAL_STATUSES, Order, PositionEffect, Source
+from orders.models.order import FINAL_STATUSES, Order, Source
 from orders.models.signal import Signal
 from orders.models.strategy import Strategy
 from orders.models.trader import OrderQuota, Plan, Trader
@@ -21,7 +21,6 @@ __all__ = [
     "OrderEvent",
     "OrderQuota",
     "Plan",
-    "PositionEffect",
     "Signal",
     "Source",
     "Strategy",

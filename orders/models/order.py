@@ -6,16 +6,9 @@ from django.db.models import Q
 
 from brokers.ids import new_id
 from brokers.models import BrokerAccount
-from brokers.types import OrdStatus, OrdType, Side, TimeInForce
+from brokers.types import OrdStatus, OrdType, PositionEffect, Side, TimeInForce
 from orders.models.signal import Signal
 from orders.models.strategy import Strategy
-
-
-class PositionEffect(models.TextChoices):
-    """FIX PositionEffect (tag 77): does the order open exposure, or close it?"""
-
-    OPEN = "OPEN", "Entry"
-    CLOSE = "CLOSE", "Exit"
 
 
 class Source(models.TextChoices):
@@ -54,7 +47,7 @@ class Order(models.Model):
     signal = models.ForeignKey(Signal, models.PROTECT, null=True, blank=True, related_name="orders")
     source = models.CharField(max_length=16, choices=Source)
     simulation = models.BooleanField()
-    idempotency_key = models.CharField(max_length=128, null=True, blank=True)
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True)
     request_digest = models.CharField(max_length=64, blank=True)
 
     # What was asked.
@@ -65,7 +58,7 @@ class Order(models.Model):
     order_qty = _quantity()
     price = _quantity(null=True, blank=True)
     stop_px = _quantity(null=True, blank=True)
-    position_effect = models.CharField(max_length=8, choices=PositionEffect)
+    position_effect = models.CharField(max_length=8, choices=_choices(PositionEffect))
 
     # What has become of it: the projection.
     ord_status = models.CharField(max_length=16, choices=_choices(OrdStatus))
@@ -132,11 +125,7 @@ class Order(models.Model):
             models.Index(
                 fields=["next_check_at"], condition=Q(next_check_at__isnull=False), name="order_due"
             ),
-            models.Index(
-                fields=["account", "symbol"],
-                condition=~Q(ord_status__in=FINAL_STATUSES),
-                name="order_open",
-            ),
+            models.Index(fields=["account", "symbol"], name="order_of_symbol"),
         ]
 
     def __str__(self) -> str:

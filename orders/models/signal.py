@@ -13,7 +13,7 @@ class Signal(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="signals")
     strategy = models.ForeignKey(Strategy, models.PROTECT, related_name="signals")
-    replay_key = models.CharField(max_length=80)
+    replay_key = models.CharField(max_length=210)
     operation = models.CharField(max_length=16)
     symbol = models.CharField(max_length=32)
     body = models.JSONField(help_text="The alert as it came, without its secret.")

@@ -1,0 +1,64 @@
+"""The desk's commands as Alpaca's request bodies.
+
+Not through the SDK's request models: they hold quantities and prices as floats, and a
+replacement's quantity as an int. Alpaca takes them as text.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from brokers.types import NewOrder, OrdType, ReplaceOrder, Side, TimeInForce
+
+_ORD_TYPES = {
+    OrdType.MARKET: "market",
+    OrdType.LIMIT: "limit",
+    OrdType.STOP: "stop",
+    OrdType.STOP_LIMIT: "stop_limit",
+}
+_SIDES = {Side.BUY: "buy", Side.SELL: "sell"}
+_TIMES_IN_FORCE = {time_in_force: time_in_force.value.lower() for time_in_force in TimeInForce}
+
+
+def new_order(order: NewOrder) -> dict[str, Any]:
+    """Write the body of ``POST /v2/orders``; raises ``ValueError`` for what Alpaca has not."""
+    if order.ord_type not in _ORD_TYPES:
+        raise ValueError(f"{order.ord_type} orders are not among this adapter's capabilities")
+    body: dict[str, Any] = {
+        "client_order_id": order.cl_ord_id,
+        "symbol": order.symbol,
+        "side": _SIDES[order.side],
+        "type": _ORD_TYPES[order.ord_type],
+        "time_in_force": _TIMES_IN_FORCE[order.time_in_force],
+        "qty": _text(order.order_qty),
+    }
+    _put(body, "limit_price", order.price)
+    _put(body, "stop_price", order.stop_px)
+    return body
+
+
+def replacement(request: ReplaceOrder) -> dict[str, Any]:
+    """Write the body of ``PATCH /v2/orders/{id}``."""
+    body: dict[str, Any] = {"client_order_id": request.cl_ord_id}
+    _put(body, "qty", request.order_qty)
+    _put(body, "limit_price", request.price)
+    _put(body, "stop_price", request.stop_px)
+    if request.time_in_force is not None:
+        body["time_in_force"] = _TIMES_IN_FORCE[request.time_in_force]
+    return body
+
+
+def order_id(broker_order_id: str) -> str:
+    """Check that this is a UUID, so that it can stand in a path; raises ``ValueError``."""
+    return str(UUID(broker_order_id))
+
+
+def _put(body: dict[str, Any], name: str, value: Decimal | None) -> None:
+    if value is not None:
+        body[name] = _text(value)
+
+
+def _text(value: Decimal) -> str:
+    return format(value, "f")  # never an exponent

@@ -1,0 +1,74 @@
+"""The attention list in the admin: what an operator should look at."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from orders.admin.base import ReadOnlyAdmin
+from orders.models import AttentionItem
+from orders.services.attention import MAX_REASON_LENGTH, ReasonRequiredError, resolve_item
+
+
+class ReasonForm(ActionForm):
+    reason = forms.CharField(
+        required=False,
+        max_length=MAX_REASON_LENGTH,
+        widget=forms.TextInput(attrs={"placeholder": "Why it is settled", "size": 40}),
+    )
+
+
+class OpenFilter(admin.SimpleListFilter):
+    """Open items are what the list is for, so they come without asking."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        return [("resolved", "Resolved"), ("all", "All")]
+
+    def choices(self, changelist):  # type: ignore[no-untyped-def]
+        first, *others = super().choices(changelist)
+        yield {**first, "display": "Open"}
+        yield from others
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[AttentionItem]) -> QuerySet[AttentionItem]:
+        if self.value() == "all":
+            return queryset
+        return queryset.filter(resolved_at__isnull=self.value() != "resolved")
+
+
+@admin.register(AttentionItem)
+class AttentionItemAdmin(ReadOnlyAdmin):
+    """Items are opened by the desk and resolved by an operator, with a reason."""
+
+    list_display = ("opened_at", "kind", "user", "order", "detail", "resolved_at", "resolution")
+    list_filter = (OpenFilter, "kind")
+    list_select_related = ("user", "order")
+    search_fields = ("=user__username", "detail")
+    ordering = ("-id",)
+    action_form = ReasonForm
+    actions = ("resolve_with_reason",)
+
+    def has_resolve_permission(self, request: HttpRequest) -> bool:
+        # Nobody changes an item's columns, so Django's own permission to change means this instead.
+        return request.user.has_perm("orders.change_attentionitem")
+
+    @admin.action(description="Resolve with the reason", permissions=["resolve"])
+    def resolve_with_reason(self, request: HttpRequest, queryset: QuerySet[AttentionItem]) -> None:
+        reason = request.POST.get("reason", "")
+        operator = cast(AbstractBaseUser, request.user)
+        try:
+            resolved = [item for item in queryset if resolve_item(item, operator, reason)]
+        except ReasonRequiredError as missing:
+            self.message_user(request, str(missing), messages.ERROR)
+            return
+        for item in resolved:
+            self.log_change(request, item, f"Resolved: {reason.strip()}")
+        self.message_user(request, f"Resolved: {len(resolved)}.", messages.SUCCESS)

@@ -1,0 +1,114 @@
+"""Query parameters, as strict as a body: a misspelled filter must not answer with everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+from uuid import UUID
+
+from django.db.models import Q
+from django.http import QueryDict
+
+from brokers.types import OrdStatus
+from orders.intake.fields import BadValue, FieldCode, FieldError, InvalidFields, to_ticker, to_word
+from orders.intake.freshness import parse_timestamp
+from orders.intake.strict_json import shown_name
+from orders.models import FINAL_STATUSES, Source
+
+T = TypeVar("T")
+
+PAGING = frozenset({"cursor", "limit", "format"})
+MAX_TEXT_LENGTH = 64
+
+_STATUSES = {status.value.lower(): Q(ord_status=status) for status in OrdStatus}
+_STATUSES["open"] = ~Q(ord_status__in=FINAL_STATUSES)
+_SOURCES = {source.value: Q(source=source) for source in Source}
+
+
+class InvalidQuery(InvalidFields):
+    """Some query parameters cannot be used; ``errors`` holds them all."""
+
+
+def refuse(name: str, code: FieldCode, message: str) -> InvalidQuery:
+    """Return the error of one parameter."""
+    return InvalidQuery([FieldError(name, code, message)])
+
+
+def to_uuid(text: str) -> UUID:
+    """Read a UUID in its usual form."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise BadValue(FieldCode.BAD_FORMAT, "is not a UUID") from None
+
+
+def read_filters(params: QueryDict) -> Q:
+    """Return what the query asks of orders. Raises ``InvalidQuery`` with every parameter's error.
+
+    | parameter | orders |
+    |---|---|
+    | ``status`` | in this status, or in one of several with commas between; ``open``: not ended |
+    | ``symbol``, ``account``, ``strategy``, ``source``, ``cl_ord_id`` | of exactly this one |
+    | ``since``, ``until`` | received at or after, received before: ISO 8601 with a zone, or epoch seconds |
+    """
+    errors: list[FieldError] = []
+    wanted = Q()
+    for name, values in params.lists():
+        if name in PAGING:
+            continue
+        try:
+            wanted &= _filter(name, [str(value) for value in values])
+        except BadValue as error:
+            errors.append(FieldError(shown_name(name), error.code, error.message))
+    if errors:
+        raise InvalidQuery(errors)
+    return wanted
+
+
+def _filter(name: str, values: list[str]) -> Q:
+    if name not in _FILTERS:
+        known = ", ".join(sorted(_FILTERS))
+        raise BadValue(FieldCode.UNKNOWN, f"is not a filter; there are {known}")
+    if len(values) != 1:
+        raise BadValue(FieldCode.CONFLICT, "is given more than once")
+    if len(values[0]) > MAX_TEXT_LENGTH and name != "status":
+        raise BadValue(FieldCode.OUT_OF_RANGE, f"must be at most {MAX_TEXT_LENGTH} characters long")
+    return _FILTERS[name](values[0])
+
+
+def _status(text: str) -> Q:
+    wanted = Q()
+    for word in text.split(",")[: len(_STATUSES) + 1]:
+        wanted |= to_word(word.strip(), _STATUSES)
+    return wanted
+
+
+def _moment(lookup: str) -> Callable[[str], Q]:
+    def read(text: str) -> Q:
+        try:
+            return Q(**{lookup: parse_timestamp(text)})
+        except ValueError as error:
+            raise BadValue(FieldCode.BAD_FORMAT, str(error)) from None
+
+    return read
+
+
+def _plain(lookup: str) -> Callable[[str], Q]:
+    def read(text: str) -> Q:
+        if "\x00" in text or not text:
+            raise BadValue(FieldCode.BAD_FORMAT, "must be plain text")
+        return Q(**{lookup: text})
+
+    return read
+
+
+_FILTERS: Mapping[str, Callable[[str], Q]] = {
+    "status": _status,
+    "symbol": lambda text: Q(symbol=to_ticker(text).symbol),
+    "account": lambda text: Q(account=to_uuid(text)),
+    "strategy": lambda text: Q(strategy=to_uuid(text)),
+    "source": lambda text: to_word(text, _SOURCES),
+    "cl_ord_id": _plain("cl_ord_id"),
+    "since": _moment("received_at__gte"),
+    "until": _moment("received_at__lt"),
+}

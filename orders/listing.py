@@ -1,0 +1,142 @@
+"""Lists of one trader's own rows, for pages. Nothing here writes."""
+
+from __future__ import annotations
+
+import uuid
+import zoneinfo
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Prefetch, Q, QuerySet
+from django.utils import timezone
+
+from brokers.models import BrokerAccount
+from brokers.types import OrdStatus
+from orders.models import FINAL_STATUSES, Order, Signal, Strategy, Trader
+
+OUTCOME_UNKNOWN_AFTER = timedelta(seconds=5)
+"""How long an order may be ``SUBMITTED`` before a page says that its outcome is unknown."""
+
+UTC = zoneinfo.ZoneInfo("UTC")
+
+
+class StatusGroup(StrEnum):
+    """What a trader asks for when they ask for orders."""
+
+    ALL = "all"
+    OPEN = "open"
+    FILLED = "filled"
+    ENDED = "ended"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFilters:
+    """Which orders to list; None and the empty string leave a thing open. Times are aware."""
+
+    group: StatusGroup = StatusGroup.ALL
+    symbol: str = ""
+    account: BrokerAccount | None = None
+    source: str = ""
+    received_from: datetime | None = None
+    received_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPage:
+    """One page of orders, newest first, and the ids from which its neighbours start."""
+
+    orders: list[Order]
+    newer: uuid.UUID | None
+    older: uuid.UUID | None
+
+
+def order_page(
+    user: AbstractBaseUser,
+    filters: OrderFilters,
+    *,
+    before: uuid.UUID | None = None,
+    after: uuid.UUID | None = None,
+    size: int = 50,
+) -> OrderPage:
+    """Return at most ``size`` of the trader's orders, older than ``before`` or newer than ``after``.
+
+    The ids are UUIDv7, so their order is that of the recording, and a page costs the same however
+    many come before it.
+    """
+    orders = _filtered(Order.objects.filter(user=user.pk), filters)
+    orders = orders.select_related("account", "strategy").defer("state")
+    if after is not None:
+        rows = list(orders.filter(id__gt=after).order_by("id")[: size + 1])
+        if len(rows) > size:
+            rows = rows[size - 1 :: -1]
+            return OrderPage(orders=rows, newer=rows[0].id, older=rows[-1].id)
+        before = None  # what is newer fits the first page, which is then shown whole
+    if before is not None:
+        orders = orders.filter(id__lt=before)
+    rows = list(orders.order_by("-id")[: size + 1])
+    older = rows[size - 1].id if len(rows) > size else None
+    newer = rows[0].id if before is not None and rows else None
+    return OrderPage(orders=rows[:size], newer=newer, older=older)
+
+
+def _filtered(orders: QuerySet[Order], filters: OrderFilters) -> QuerySet[Order]:
+    orders = orders.filter(_in_group(filters.group))
+    if filters.symbol:
+        orders = orders.filter(symbol=filters.symbol)
+    if filters.account is not None:
+        orders = orders.filter(account=filters.account)
+    if filters.source:
+        orders = orders.filter(source=filters.source)
+    if filters.received_from is not None:
+        orders = orders.filter(received_at__gte=filters.received_from)
+    if filters.received_before is not None:
+        orders = orders.filter(received_at__lt=filters.received_before)
+    return orders
+
+
+def _in_group(group: StatusGroup) -> Q:
+    if group is StatusGroup.OPEN:
+        return ~Q(ord_status__in=FINAL_STATUSES)
+    if group is StatusGroup.FILLED:
+        return Q(ord_status=OrdStatus.FILLED)
+    if group is StatusGroup.ENDED:
+        return Q(ord_status__in=[status for status in FINAL_STATUSES if status is not OrdStatus.FILLED])
+    if group is StatusGroup.UNKNOWN:
+        return Q(ord_status=OrdStatus.SUBMITTED, submitted_at__lt=timezone.now() - OUTCOME_UNKNOWN_AFTER)
+    return Q()
+
+
+def outcome_is_unknown(order: Order, now: datetime) -> bool:
+    """Say whether an order was sent and nobody has known for a while what became of it."""
+    if order.ord_status != OrdStatus.SUBMITTED:
+        return False
+    return (order.submitted_at or order.recorded_at) < now - OUTCOME_UNKNOWN_AFTER
+
+
+def time_zone_of(user: AbstractBaseUser) -> zoneinfo.ZoneInfo:
+    """Return the trader's time zone; UTC for who does not trade, or names a zone that is none."""
+    name = Trader.objects.filter(pk=user.pk).values_list("time_zone", flat=True).first()
+    try:
+        return zoneinfo.ZoneInfo(name) if name else UTC
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        return UTC
+
+
+def strategies_of(user: AbstractBaseUser) -> QuerySet[Strategy]:
+    """Return the trader's strategies by name, with the accounts that each one trades."""
+    return Strategy.objects.filter(user=user.pk).prefetch_related("accounts").order_by("name")
+
+
+def latest_signals(user: AbstractBaseUser, *, limit: int = 20) -> QuerySet[Signal]:
+    """Return the trader's newest signals, newest first, each with the orders that it made."""
+    orders = Prefetch("orders", Order.objects.defer("state").order_by("id"))
+    return (
+        Signal.objects.filter(user=user.pk)
+        .select_related("strategy")
+        .defer("body")
+        .prefetch_related(orders)
+        .order_by("-id")[:limit]
+    )

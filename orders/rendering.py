@@ -1,0 +1,60 @@
+"""Orders as JSON: the one form that webhook, API and WebSocket answer with."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+from orders.models import Execution, Order
+
+
+def order_json(order: Order) -> dict[str, Any]:
+    """Return the order result: decimals as plain strings, times as ISO 8601 in UTC, ids as text."""
+    return {
+        "id": str(order.id),
+        "cl_ord_id": order.cl_ord_id,
+        "account": str(order.account_id),
+        "symbol": order.symbol,
+        "side": order.side,
+        "ord_type": order.ord_type,
+        "time_in_force": order.time_in_force,
+        "order_qty": decimal_text(order.order_qty),
+        "price": decimal_text(order.price),
+        "stop_px": decimal_text(order.stop_px),
+        "cum_qty": decimal_text(order.cum_qty),
+        "leaves_qty": decimal_text(order.leaves_qty),
+        "avg_px": decimal_text(order.avg_px),
+        "ord_status": order.ord_status,
+        "reason": order.reason or None,
+        "text": order.text or None,
+        "position_effect": order.position_effect,
+        "source": order.source,
+        "simulation": order.simulation,
+        "auto_exit": order.auto_exit,
+        "exit_quantity": decimal_text(order.exit_quantity),
+        "position_before": decimal_text(order.position_before),
+        "submitted_at": time_text(order.submitted_at),
+        "transact_time": time_text(order.transact_time),
+    }
+
+
+def fill_json(execution: Execution) -> dict[str, Any]:
+    return {
+        "exec_id": execution.exec_id,
+        "exec_type": execution.exec_type,
+        "exec_ref_id": execution.exec_ref_id or None,
+        "last_qty": decimal_text(execution.last_qty),
+        "last_px": decimal_text(execution.last_px),
+        "transact_time": time_text(execution.transact_time),
+    }
+
+
+def decimal_text(value: Decimal | None) -> str | None:
+    """Write a decimal without exponent and without trailing zeros."""
+    if value is None:
+        return None
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def time_text(moment: dt.datetime | None) -> str | None:
+    return moment.astimezone(dt.UTC).isoformat().replace("+00:00", "Z") if moment else None

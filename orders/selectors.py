@@ -1,0 +1,142 @@
+"""Reads that pages, API and the machinery share. Nothing here writes."""
+
+import datetime as dt
+import uuid
+from decimal import Decimal
+
+from django.db import connection
+from django.db.models import Case, Exists, F, Min, OuterRef, Q, Sum, When
+from django.db.models.functions import Coalesce, Greatest, Now
+
+from brokers.models import BrokerAccount
+from brokers.types import OrdStatus, Side
+from orders.models import FINAL_STATUSES, Heartbeat, Order, OrderEvent, Strategy, WorkerLease
+
+FLEET_SILENCE_SECONDS = 20
+SCHEDULE_SILENCE_SECONDS = 30
+
+# --- the way in ---
+
+
+def strategy_by_token(token: str) -> Strategy | None:
+    """Return the strategy that this webhook token names, with its trader and plan, in one query."""
+    return Strategy.objects.select_related("user__trader__plan").filter(token=token).first()
+
+
+def accounts_of_strategy(strategy: Strategy) -> list[BrokerAccount]:
+    """Return the accounts that this strategy trades, oldest first."""
+    return list(strategy.accounts.order_by("id"))
+
+
+def first_order_of(strategy: Strategy, replay_key: str) -> uuid.UUID | None:
+    """Return the id of the first order of the alert that used this replay key."""
+    orders = Order.objects.filter(signal__strategy=strategy, signal__replay_key=replay_key)
+    return orders.order_by("id").values_list("id", flat=True).first()
+
+
+def fleet_is_alive() -> bool:
+    """Say whether any fleet has shown itself lately; without one no order would move."""
+    return Heartbeat.objects.filter(
+        part=Heartbeat.Part.FLEET, at__gt=Now() - dt.timedelta(seconds=FLEET_SILENCE_SECONDS)
+    ).exists()
+
+
+def schedule_is_alive() -> bool:
+    """Say whether beat and the sweeps have done their work lately."""
+    return Heartbeat.objects.filter(
+        part=Heartbeat.Part.SCHEDULE, at__gt=Now() - dt.timedelta(seconds=SCHEDULE_SILENCE_SECONDS)
+    ).exists()
+
+
+def has_live_lease(user_id: int) -> bool:
+    """Say whether a worker may act for this trader right now, by the database's clock."""
+    return WorkerLease.objects.filter(user=user_id, expires_at__gt=Now()).exists()
+
+
+def net_position(account: BrokerAccount, symbol: str) -> Decimal:
+    """Return the signed position in one symbol: what the desk's own orders have bought less what they sold."""
+    signed = Case(When(side=Side.BUY, then=F("cum_qty")), default=-F("cum_qty"))
+    rows = Order.objects.filter(account=account, symbol=symbol)
+    return rows.aggregate(total=Coalesce(Sum(signed), Decimal(0)))["total"]
+
+
+def closing_quantity(account: BrokerAccount, symbol: str, side: Side) -> Decimal:
+    """Return what unfinished exits on this side may still close of the account's position."""
+    rows = Order.objects.filter(account=account, symbol=symbol, side=side, position_effect="CLOSE")
+    return rows.exclude(ord_status__in=FINAL_STATUSES).aggregate(
+        total=Coalesce(Sum("leaves_qty"), Decimal(0))
+    )["total"]
+
+
+# --- the worker ---
+
+
+def undelivered_orders(user_id: int, limit: int = 500) -> list[Order]:
+    """Return this trader's orders that are recorded and not sent, oldest first."""
+    rows = Order.objects.filter(user=user_id, ord_status=OrdStatus.INITIALIZED)
+    return list(rows.order_by("recorded_at", "id")[:limit])
+
+
+def has_undelivered_orders(user_id: int) -> bool:
+    return Order.objects.filter(user=user_id, ord_status=OrdStatus.INITIALIZED).exists()
+
+
+def has_open_orders(user_id: int) -> bool:
+    return Order.objects.filter(user=user_id, next_check_at__isnull=False).exists()
+
+
+def orders_in_flight(user_id: int) -> list[Order]:
+    """Return this trader's orders that were sent, or were about to be, with an unknown outcome."""
+    rows = Order.objects.filter(user=user_id, ord_status=OrdStatus.SUBMITTED, next_check_at__isnull=False)
+    return list(rows.order_by("recorded_at", "id"))
+
+
+def orders_due(user_id: int) -> list[Order]:
+    """Return this trader's orders at a broker whose time to be checked has come."""
+    rows = Order.objects.filter(user=user_id, next_check_at__lte=Now())
+    return list(rows.exclude(ord_status=OrdStatus.INITIALIZED).order_by("account", "recorded_at", "id"))
+
+
+def next_due_at(user_id: int) -> float | None:
+    """Return in how many seconds something of this trader's is due, by the database's clock; None: never."""
+    waits = Order.objects.filter(user=user_id, next_check_at__isnull=False).aggregate(
+        check=Min("next_check_at", filter=~Q(ord_status=OrdStatus.INITIALIZED)),
+        send=Min(Greatest("eligible_at", "recorded_at"), filter=Q(ord_status=OrdStatus.INITIALIZED)),
+        now=Min(Now()),
+    )
+    due = [moment for moment in (waits["check"], waits["send"]) if moment is not None]
+    return max((min(due) - waits["now"]).total_seconds(), 0.0) if due else None
+
+
+# --- the sweeps ---
+
+
+def users_with_due_orders(limit: int = 1000) -> list[int]:
+    """Return the traders of whom an unfinished order is due to be looked at.
+
+    Reads only the partial index of unfinished orders, so it costs the same however many have ended.
+    """
+    due = Order.objects.filter(next_check_at__lte=Now())
+    return list(due.order_by("user").values_list("user", flat=True).distinct()[:limit])
+
+
+def users_without_worker(limit: int = 1000) -> list[int]:
+    """Return the traders who have unfinished orders and whom no live lease covers."""
+    covered = WorkerLease.objects.filter(user=OuterRef("user"), expires_at__gt=Now())
+    unfinished = Order.objects.filter(next_check_at__isnull=False).exclude(Exists(covered))
+    return list(unfinished.order_by("user").values_list("user", flat=True).distinct()[:limit])
+
+
+# --- people ---
+
+
+def timeline_of(order: Order) -> list[OrderEvent]:
+    """Return everything that happened to the order, in order."""
+    return list(order.events.order_by("id"))
+
+
+def database_is_alive() -> bool:
+    """Ask the database for an answer; raises ``django.db.Error`` where it has none."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        return bool(cursor.fetchone() == (1,))

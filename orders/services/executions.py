@@ -1,0 +1,193 @@
+"""The only door for a broker's facts, whichever way they come: answer, stream, poll or reconciliation."""
+
+import uuid
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from brokers.models import BrokerAccount
+from brokers.types import ExecType, ExecutionReport, OrdStatus
+from orders.models import AttentionItem, Execution, Order
+from orders.services.attention import close_items, open_item
+from orders.services.changes import Origin, change_order, state_of
+from orders.state import (
+    Acknowledged,
+    Bust,
+    Canceled,
+    CancelRejected,
+    Correction,
+    DoneForDay,
+    Event,
+    Expired,
+    PendingCancel,
+    PendingNew,
+    PendingReplace,
+    Rejected,
+    Replaced,
+    ReplaceRejected,
+    Restated,
+    StatusReport,
+    Stopped,
+    Suspended,
+    Trade,
+    Triggered,
+)
+
+FILLS = frozenset({ExecType.TRADE, ExecType.TRADE_CORRECT, ExecType.TRADE_CANCEL})
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a report has done: the order as it stands after the commit."""
+
+    order: Order
+    changed: bool
+    missing_fills: bool  # the broker counts more than we do: ask for the executions
+
+
+def apply_execution_report(
+    report: ExecutionReport, *, account_id: uuid.UUID, origin: Origin
+) -> Applied | None:
+    """Apply one report to its order: dedupe, state, row, execution, history, in one transaction.
+
+    Returns None for an order that is not ours (recorded for the operators). Calling it twice with the same report
+    is safe and changes nothing. Facts need no lease: they are true whoever brings them.
+    """
+    with transaction.atomic():
+        order = (
+            Order.objects.select_for_update(of=("self",))
+            .filter(account=account_id, cl_ord_id=report.cl_ord_id)
+            .first()
+        )
+        if order is None:
+            _note_unmatched(report, account_id)
+            return None
+        if report.exec_type in FILLS and not _write_execution(order, report):
+            return Applied(order, changed=False, missing_fills=False)
+        return _apply(order, report, origin)
+
+
+def _apply(order: Order, report: ExecutionReport, origin: Origin) -> Applied:
+    columns: dict[str, object] = {}
+    if report.broker_order_id and order.broker_order_id != report.broker_order_id:
+        columns["broker_order_id"] = report.broker_order_id
+    if order.transact_time is None or report.transact_time > order.transact_time:
+        columns["transact_time"] = report.transact_time
+    if report.text and report.text != order.text:
+        columns["text"] = report.text[:500]
+    event = event_of(report)
+    if isinstance(event, Rejected):
+        columns["reason"] = "REJECTED_BY_BROKER"
+    missing_fills = report.exec_type not in FILLS and _misses_fills(order, report)
+    changed = change_order(
+        order,
+        event,
+        at=report.transact_time,
+        origin=origin,
+        columns=columns,
+        keep_following=missing_fills,
+    )
+    if changed:
+        _settle_attention(order)
+    return Applied(order, changed, missing_fills)
+
+
+def _settle_attention(order: Order) -> None:
+    """Close what has settled itself, and open what a person must see."""
+    if order.is_final:
+        close_items(order, "settled by the broker's report")
+    elif order.ord_status != OrdStatus.SUBMITTED:
+        close_items(order, "the order was found at the broker", kind=AttentionItem.Kind.OUTCOME_UNKNOWN)
+    if state_of(order).overfilled:
+        open_item(AttentionItem.Kind.OVERFILL, order=order, detail=f"{order.cum_qty} of {order.order_qty}")
+
+
+def _write_execution(order: Order, report: ExecutionReport) -> bool:
+    """Insert the execution; return False where this account already has one of this exec id."""
+    if not report.exec_id:
+        raise ValueError(f"a {report.exec_type} report without an exec id")
+    row = Execution(
+        user_id=order.user_id,
+        account_id=order.account_id,
+        order=order,
+        exec_id=report.exec_id,
+        exec_ref_id=report.exec_ref_id or "",
+        exec_type=report.exec_type,
+        symbol=order.symbol,
+        side=order.side,
+        last_qty=report.last_qty or 0,
+        last_px=report.last_px or 0,
+        transact_time=report.transact_time,
+    )
+    # The order's row is locked and an exec id belongs to one order, so looking first is no race.
+    known = Execution.objects.filter(account=order.account_id, exec_id=report.exec_id).exists()
+    if not known:
+        row.save(force_insert=True)
+    return not known
+
+
+def _misses_fills(order: Order, report: ExecutionReport) -> bool:
+    return report.cum_qty is not None and report.cum_qty > order.cum_qty
+
+
+def _note_unmatched(report: ExecutionReport, account_id: uuid.UUID) -> None:
+    account = BrokerAccount.objects.get(pk=account_id)
+    open_item(
+        AttentionItem.Kind.UNMATCHED_REPORT,
+        user_id=account.user_id,
+        detail=f"{report.exec_type} {report.symbol} {report.cl_ord_id} ({report.broker_order_id}) in {account.label}",
+    )
+
+
+SIMPLE_EVENTS: dict[ExecType, type[Event]] = {
+    ExecType.PENDING_NEW: PendingNew,
+    ExecType.NEW: Acknowledged,
+    ExecType.EXPIRED: Expired,
+    ExecType.STOPPED: Stopped,
+    ExecType.SUSPENDED: Suspended,
+    ExecType.TRIGGERED: Triggered,
+}
+REQUEST_EVENTS: dict[ExecType, type[PendingCancel | Canceled | PendingReplace]] = {
+    ExecType.PENDING_CANCEL: PendingCancel,
+    ExecType.CANCELED: Canceled,
+    ExecType.PENDING_REPLACE: PendingReplace,
+}
+
+
+def event_of(report: ExecutionReport) -> Event:
+    """Translate a report into the state machine's event."""
+    if report.exec_type in SIMPLE_EVENTS:
+        return SIMPLE_EVENTS[report.exec_type]()  # type: ignore[call-arg]
+    if report.exec_type in REQUEST_EVENTS:
+        return REQUEST_EVENTS[report.exec_type](None)
+    if report.exec_type in FILLS:
+        return _fill_event(report)
+    match report.exec_type:
+        case ExecType.REJECTED:
+            return Rejected(report.text)
+        case ExecType.ORDER_STATUS if report.ord_status is OrdStatus.REJECTED:
+            return Rejected(report.text)  # the broker shows the order as refused, not "unknown order"
+        case ExecType.DONE_FOR_DAY:
+            return DoneForDay()
+        case ExecType.REPLACED:
+            return Replaced(None, report.order_qty)
+        case ExecType.CANCEL_REJECTED:
+            return CancelRejected(None, reason=report.text)
+        case ExecType.REPLACE_REJECTED:
+            return ReplaceRejected(None, reason=report.text)
+        case ExecType.RESTATED:
+            return Restated(report.order_qty, report.cum_qty)
+        case _:
+            return StatusReport(report.ord_status)
+
+
+def _fill_event(report: ExecutionReport) -> Event:
+    exec_id, ref_id = report.exec_id or "", report.exec_ref_id or ""
+    last_qty, last_px = report.last_qty, report.last_px
+    if report.exec_type is ExecType.TRADE_CANCEL:
+        return Bust(exec_id, ref_id)
+    if last_qty is None or last_px is None:
+        raise ValueError(f"a {report.exec_type} report without quantity or price")
+    if report.exec_type is ExecType.TRADE:
+        return Trade(exec_id, last_qty, last_px)
+    return Correction(exec_id, ref_id, last_qty, last_px)

@@ -1,0 +1,36 @@
+"""What is done to a strategy."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib.auth.models import AbstractBaseUser
+
+from orders.models import Strategy
+
+
+def pause_strategy(*, user: AbstractBaseUser, strategy_id: uuid.UUID) -> Strategy:
+    """Stop taking entries from the strategy's alerts; its exits still go through.
+
+    Pausing a paused strategy changes nothing. Raises ``Strategy.DoesNotExist`` where the user has none
+    of this id.
+    """
+    return _set_paused(user, strategy_id, paused=True)
+
+
+def resume_strategy(*, user: AbstractBaseUser, strategy_id: uuid.UUID) -> Strategy:
+    """Take entries from the strategy's alerts again.
+
+    Resuming a strategy that is not paused changes nothing. Raises ``Strategy.DoesNotExist`` where the
+    user has none of this id.
+    """
+    return _set_paused(user, strategy_id, paused=False)
+
+
+def _set_paused(user: AbstractBaseUser, strategy_id: uuid.UUID, *, paused: bool) -> Strategy:
+    strategy = Strategy.objects.get(pk=strategy_id, user=user.pk)
+    if strategy.paused is not paused:
+        # One column, so that an edit of the others at the same moment is not undone.
+        strategy.paused = paused
+        strategy.save(update_fields=["paused"])
+    return strategy

@@ -1,0 +1,231 @@
+"""Send an order, once: transaction 1, the broker call, transaction 2.
+
+| what the broker call does | what it means | what becomes of the order |
+|---|---|---|
+| returns a report | the broker has it | the report is applied |
+| ``OrderRejected`` | proven refusal | ``REJECTED`` |
+| ``NotSent``, ``LeaseLost`` | proven not sent | back to ``INITIALIZED``, sent again when due |
+| ``OutcomeUnknown`` | nobody knows | stays ``SUBMITTED``: looked up, never sent again blindly |
+"""
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from brokers.base import BrokerAdapter
+from brokers.errors import CredentialsRefused, MarketClosed, NotSent, OrderRejected, OutcomeUnknown
+from brokers.types import (
+    BeforeSend,
+    NewOrder,
+    OrdStatus,
+    OrdType,
+    PositionEffect,
+    Side,
+    TimeInForce,
+)
+from orders.models import AttentionItem, Order
+from orders.services.attention import open_item
+from orders.services.changes import Origin, change_order, lock_order, write_event
+from orders.services.executions import Applied, apply_execution_report
+from orders.services.leases import Fence, LeaseLost, hold_lease
+from orders.state import Denied, NotSent as NotSentEvent, Rejected, Submitted
+
+MAX_BACKOFF_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """Transaction 1 has committed: this command may be sent, once."""
+
+    order_id: uuid.UUID
+    account_id: uuid.UUID
+    attempt: int
+    command: NewOrder
+
+
+def submit_order(
+    order_id: uuid.UUID,
+    *,
+    adapter: BrokerAdapter,
+    fence: Fence,
+    before_send: BeforeSend,
+    dequeued_at: dt.datetime,
+) -> Applied | None:
+    """Send one recorded order and apply the answer; None where it was not to be sent after all.
+
+    ``before_send`` is called right before the first byte leaves and raises ``LeaseLost`` to forbid it.
+    Raises ``LeaseLost`` where another process acts for the trader now.
+    """
+    sending = begin_submission(order_id, fence=fence, dequeued_at=dequeued_at)
+    if isinstance(sending, Order):
+        return Applied(sending, changed=True, missing_fills=False)
+    if sending is None:
+        return None
+    sent_at = timezone.now()
+    try:
+        report = adapter.submit_order(sending.command, before_send=before_send)
+    except OrderRejected as error:
+        return Applied(refuse_submission(sending, error, fence=fence, sent_at=sent_at), True, False)
+    except NotSent as error:
+        undo_submission(sending, str(error), eligible_at=_eligible_at(sending, error), fence=fence)
+        if isinstance(error, CredentialsRefused):
+            _report_credentials(sending, error)
+        return None
+    except LeaseLost as error:
+        undo_submission(sending, str(error), eligible_at=None, fence=fence)
+        raise
+    except OutcomeUnknown as error:
+        leave_unknown(sending, str(error), fence=fence, sent_at=sent_at)
+        return None
+    stages = {"sent": sent_at, "acknowledged": timezone.now()}
+    return apply_execution_report(
+        report, account_id=sending.account_id, origin=Origin("response", fence, stages)
+    )
+
+
+def begin_submission(
+    order_id: uuid.UUID, *, fence: Fence, dequeued_at: dt.datetime
+) -> Sending | Order | None:
+    """Transaction 1: mark the order ``SUBMITTED`` under this lease, so that nobody else ever sends it.
+
+    Returns the command; or the order where it was denied instead; or None where there is nothing to send.
+    Raises ``LeaseLost``.
+    """
+    with transaction.atomic():
+        order = lock_order(order_id)
+        hold_lease(fence)
+        now = timezone.now()
+        if order.ord_status != OrdStatus.INITIALIZED or (order.eligible_at and order.eligible_at > now):
+            return None
+        if _is_too_old(order, now):
+            _deny(order, "TOO_OLD", "The entry was not sent before it grew too old.", Origin("worker", fence))
+            return order
+        attempt = order.attempt + 1
+        change_order(
+            order,
+            Submitted(attempt),
+            at=now,
+            origin=Origin("worker", fence, {"dequeued": dequeued_at}),
+            columns={
+                "attempt": attempt,
+                "epoch": fence.epoch,
+                "submitted_at": order.submitted_at or now,
+                "eligible_at": None,
+            },
+        )
+    return Sending(order.id, order.account_id, attempt, command_of(order))
+
+
+def command_of(order: Order) -> NewOrder:
+    """Return the command that places this order; the same for every attempt."""
+    return NewOrder(
+        cl_ord_id=order.cl_ord_id,
+        symbol=order.symbol,
+        side=Side(order.side),
+        ord_type=OrdType(order.ord_type),
+        time_in_force=TimeInForce(order.time_in_force),
+        order_qty=order.order_qty,
+        price=order.price,
+        stop_px=order.stop_px,
+        reduce_only=order.position_effect == PositionEffect.CLOSE,
+    )
+
+
+def undo_submission(
+    sending: Sending, why: str, *, eligible_at: dt.datetime | None, fence: Fence | None
+) -> bool:
+    """Take back a sending that provably did not happen; return False where another attempt has begun since."""
+    with transaction.atomic():
+        order = lock_order(sending.order_id)
+        if order.ord_status != OrdStatus.SUBMITTED or order.attempt != sending.attempt:
+            return False
+        change_order(
+            order,
+            NotSentEvent(why[:200]),
+            at=timezone.now(),
+            origin=Origin("worker", fence),
+            columns={"eligible_at": eligible_at},
+        )
+    return True
+
+
+def refuse_submission(
+    sending: Sending, error: OrderRejected, *, fence: Fence, sent_at: dt.datetime
+) -> Order:
+    """Record the broker's proven refusal."""
+    now = timezone.now()
+    with transaction.atomic():
+        order = lock_order(sending.order_id)
+        change_order(
+            order,
+            Rejected(error.reason[:200]),
+            at=now,
+            origin=Origin("response", fence, {"sent": sent_at, "acknowledged": now}),
+            columns={
+                "reason": "REJECTED_BY_BROKER",
+                "text": error.reason[:500],
+                "transact_time": order.transact_time or now,
+            },
+        )
+    return order
+
+
+def leave_unknown(sending: Sending, why: str, *, fence: Fence, sent_at: dt.datetime) -> None:
+    """Record that nobody knows what became of the sending; the look-up is due at once."""
+    now = timezone.now()
+    with transaction.atomic():
+        order = lock_order(sending.order_id)
+        if order.ord_status != OrdStatus.SUBMITTED:
+            return  # the stream has settled it meanwhile
+        order.next_check_at = now
+        order.save(update_fields=["next_check_at"])
+        write_event(
+            order,
+            kind="OutcomeUnknown",
+            at=now,
+            origin=Origin("response", fence, {"sent": sent_at}),
+            data={"why": why[:200]},
+        )
+
+
+def deny_order(order_id: uuid.UUID, *, reason: str, text: str, source: str) -> bool:
+    """Refuse an order that is recorded and not sent; return False where it is past that."""
+    with transaction.atomic():
+        order = lock_order(order_id)
+        if order.ord_status != OrdStatus.INITIALIZED:
+            return False
+        _deny(order, reason, text, Origin(source))
+    return True
+
+
+def _deny(order: Order, reason: str, text: str, origin: Origin) -> None:
+    change_order(
+        order, Denied(reason), at=timezone.now(), origin=origin, columns={"reason": reason, "text": text}
+    )
+
+
+def _is_too_old(order: Order, now: dt.datetime) -> bool:
+    """An entry that waited too long is not what the trader wanted any more; an exit always is."""
+    if order.position_effect == PositionEffect.CLOSE:
+        return False
+    if order.strategy is not None and order.strategy.queues_for_open:
+        return False
+    return now - order.received_at > dt.timedelta(seconds=settings.ENTRY_MAX_AGE_SECONDS)
+
+
+def _eligible_at(sending: Sending, error: NotSent) -> dt.datetime:
+    if isinstance(error, MarketClosed) and error.next_open is not None:
+        return error.next_open
+    wait = max(error.retry_after_seconds, min(2.0 ** (sending.attempt - 1), MAX_BACKOFF_SECONDS))
+    return timezone.now() + dt.timedelta(seconds=wait)
+
+
+def _report_credentials(sending: Sending, error: CredentialsRefused) -> None:
+    open_item(
+        AttentionItem.Kind.CREDENTIALS_REFUSED, order=Order.objects.get(pk=sending.order_id), detail=str(error)
+    )
+

@@ -1,0 +1,121 @@
+"""Ask the broker what has become of orders: the unknown ones by their ids, the working ones by account."""
+
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from brokers.base import BrokerAdapter
+from brokers.errors import NotSent, OutcomeUnknown
+from brokers.types import ExecutionReport, IdempotencyClass, OrdStatus
+from orders.models import AttentionItem, Order
+from orders.services.attention import open_item
+from orders.services.changes import Origin, lock_order, write_event
+from orders.services.executions import Applied, apply_execution_report
+from orders.services.following import needs_attention, next_check
+from orders.services.leases import Fence, hold_lease
+from orders.services.submission import Sending, command_of, undo_submission
+
+log = structlog.get_logger(__name__)
+
+SINCE_MARGIN = dt.timedelta(minutes=1)  # the broker's clock is not ours
+
+
+def look_up_order(order: Order, *, adapter: BrokerAdapter, fence: Fence) -> Applied | None:
+    """Ask for an order whose outcome is unknown, by its client order id; adopt what is found.
+
+    Where the broker proves that it has no such order and takes an id only once (class A), the order goes back to
+    ``INITIALIZED`` and is sent again with the same id. Elsewhere it stays as it is, for a person to settle.
+    Returns what was applied, or None. Safe to call at any time.
+    """
+    try:
+        report = adapter.get_order(order.cl_ord_id)
+    except (OutcomeUnknown, NotSent) as error:
+        note_check(order.id, f"look-up failed: {error}"[:200])
+        return None
+    if report is not None:
+        applied = apply_execution_report(report, account_id=order.account_id, origin=Origin("lookup", fence))
+        if applied is not None and applied.missing_fills:
+            fetch_fills(order.account_id, since=report.transact_time, adapter=adapter, fence=fence)
+        return applied
+    if adapter.capabilities.idempotency_class is IdempotencyClass.A:
+        with transaction.atomic():
+            hold_lease(fence)
+            sending = Sending(order.id, order.account_id, order.attempt, command_of(order))
+            undo_submission(sending, "the broker has no such order", eligible_at=None, fence=fence)
+    else:
+        note_check(order.id, "the broker does not list it, which proves nothing")
+    return None
+
+
+def verify_account(
+    account_id: uuid.UUID, orders: Sequence[Order], *, adapter: BrokerAdapter, fence: Fence
+) -> list[Applied]:
+    """Check working orders of one account: one call for all, one more where fills are missing.
+
+    Raises ``NotSent`` and ``OutcomeUnknown`` as the adapter does; nothing is noted then but the check.
+    """
+    since = min(order.submitted_at or order.recorded_at for order in orders) - SINCE_MARGIN
+    try:
+        reports = adapter.list_orders(since=since, cl_ord_ids=[order.cl_ord_id for order in orders])
+        found = {report.cl_ord_id: report for report in reports}
+        applied = []
+        if any(_misses_fills(order, found.get(order.cl_ord_id)) for order in orders):
+            applied += fetch_fills(account_id, since=since, adapter=adapter, fence=fence)
+    except (OutcomeUnknown, NotSent) as error:
+        for order in orders:
+            note_check(order.id, f"check failed: {error}"[:200])
+        return []
+    for order in orders:
+        report = found.get(order.cl_ord_id)
+        if report is not None:
+            result = apply_execution_report(report, account_id=account_id, origin=Origin("poll", fence))
+            applied += [result] if result else []
+        note_check(order.id, "" if report else "the broker does not list it")
+    return applied
+
+
+def fetch_fills(
+    account_id: uuid.UUID, *, since: dt.datetime, adapter: BrokerAdapter, fence: Fence | None
+) -> list[Applied]:
+    """Fetch and apply every execution of the account since then; those that count already change nothing."""
+    applied = []
+    for report in adapter.list_executions(since=since - SINCE_MARGIN):
+        result = apply_execution_report(report, account_id=account_id, origin=Origin("poll", fence))
+        applied += [result] if result else []
+    return applied
+
+
+def note_check(order_id: uuid.UUID, why: str) -> None:
+    """Count one check of an order that has not ended, set the next, and tell the operators when it drags on."""
+    with transaction.atomic():
+        order = lock_order(order_id)
+        if order.next_check_at is None or order.ord_status == OrdStatus.INITIALIZED:
+            return
+        now = timezone.now()
+        order.checks += 1
+        order.next_check_at = next_check(order, now)
+        order.save(update_fields=["checks", "next_check_at"])
+        if why:
+            write_event(order, kind="Checked", at=now, origin=Origin("worker"), data={"why": why})
+        if needs_attention(order):
+            open_item(_attention_kind(order), order=order, detail=why)
+
+
+def check_all_now(account_id: uuid.UUID) -> None:
+    """Have every order at this account checked at once, because reports may have been missed."""
+    orders = Order.objects.filter(account=account_id, next_check_at__isnull=False)
+    orders.exclude(ord_status=OrdStatus.INITIALIZED).update(next_check_at=timezone.now())
+
+
+def _misses_fills(order: Order, report: ExecutionReport | None) -> bool:
+    return report is not None and report.cum_qty is not None and report.cum_qty > order.cum_qty
+
+
+def _attention_kind(order: Order) -> AttentionItem.Kind:
+    if order.ord_status == OrdStatus.SUBMITTED:
+        return AttentionItem.Kind.OUTCOME_UNKNOWN
+    return AttentionItem.Kind.MARKET_ORDER_UNFILLED

@@ -1,0 +1,70 @@
+"""How numbers and times look on the desk's pages."""
+
+from __future__ import annotations
+
+import zoneinfo
+from datetime import datetime
+from decimal import Decimal
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from orders.views.wording import TYPES, humanise, plain_number, plain_price
+
+register = template.Library()
+UTC = zoneinfo.ZoneInfo("UTC")
+
+register.filter("humanise", humanise)
+
+
+@register.filter
+def quantity(number: Decimal | None) -> str:
+    """Write a quantity without an exponent and without trailing zeros."""
+    return "" if number is None else plain_number(number)
+
+
+@register.filter
+def price(number: Decimal | None) -> str:
+    """Write a price with two decimals at least."""
+    return "" if number is None else plain_price(number)
+
+
+@register.filter
+def ord_type_words(ord_type: str) -> str:
+    """Write an order's type as words."""
+    return TYPES.get(ord_type) or humanise(ord_type)
+
+
+@register.filter
+def ms(value: float) -> str:
+    """Write milliseconds: with a decimal below a second, and as seconds above ten."""
+    if abs(value) >= 10_000:
+        return f"{value / 1000:,.1f} s"
+    return f"{value:,.1f} ms" if abs(value) < 1000 else f"{value:,.0f} ms"
+
+
+@register.simple_tag
+def when(at: datetime | None, style: str = "full") -> SafeString | str:
+    """Render a moment in the trader's time zone, with UTC in its title.
+
+    ``style`` is ``full`` (day and time), ``clock`` (the time to the millisecond) or ``day``.
+    """
+    if at is None:
+        return ""
+    local, utc = timezone.localtime(at), at.astimezone(UTC)
+    shown = {
+        "full": f"{local:%Y-%m-%d %H:%M:%S}",
+        "clock": f"{local:%H:%M:%S}.{local.microsecond // 1000:03d}",
+        "day": f"{local:%Y-%m-%d}",
+    }[style]
+    title = f"{utc:%Y-%m-%d %H:%M:%S}.{utc.microsecond // 1000:03d} UTC"
+    return format_html('<time datetime="{}" title="{}">{}</time>', utc.isoformat(), title, shown)
+
+
+@register.simple_tag
+def zone_name() -> str:
+    """Return the name of the time zone that the page tells its times in."""
+    zone = timezone.get_current_timezone()
+    return zone.key if isinstance(zone, zoneinfo.ZoneInfo) else str(zone)

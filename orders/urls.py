@@ -1,0 +1,21 @@
+"""The addresses of the desk's pages."""
+
+from django.urls import path
+from django.views.generic import RedirectView
+
+from orders.views.order_detail import order_detail
+from orders.views.order_list import order_list
+from orders.views.order_new import order_new
+from orders.views.strategies import strategy_list, strategy_pause, strategy_resume
+
+app_name = "orders"
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="orders:order-list"), name="home"),
+    path("orders/", order_list, name="order-list"),
+    path("orders/new/", order_new, name="order-new"),
+    path("orders/<uuid:order_id>/", order_detail, name="order-detail"),
+    path("strategies/", strategy_list, name="strategy-list"),
+    path("strategies/<uuid:strategy_id>/pause", strategy_pause, name="strategy-pause"),
+    path("strategies/<uuid:strategy_id>/resume", strategy_resume, name="strategy-resume"),
+]

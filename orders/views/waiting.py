@@ -1,0 +1,99 @@
+"""Record in a thread, wait on the loop, answer with what the order's row says."""
+
+import asyncio
+import datetime as dt
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+import structlog
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection
+from django.utils import timezone
+from psycopg_pool import PoolTimeout
+
+from orders.intake.problem import Problem, ProblemError, ProblemType
+from orders.models import Order
+from tasks.dispatch import hand_over
+from tasks.replies import TooManyWaiting, Waiter, board, is_answerable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER_SECONDS = 5.0
+DATABASE_DOWN = (DatabaseError, InterfaceError, PoolTimeout)
+_threads = ThreadPoolExecutor(max_workers=settings.DATABASE_POOL_SIZE or 8, thread_name_prefix="database")
+
+
+class Budget:
+    """How long the sender waits, counted from the receipt of the request."""
+
+    def __init__(self, seconds: float) -> None:
+        self.received_at: dt.datetime = timezone.now()
+        self._end = time.monotonic() + seconds
+
+    @property
+    def left_seconds(self) -> float:
+        return max(self._end - time.monotonic(), 0.0)
+
+    @property
+    def left_ms(self) -> int:
+        return int(self.left_seconds * 1000)
+
+
+async def in_database(unit: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run one whole unit of database work in a thread; its connection goes back to the pool at the end."""
+
+    def run() -> T:
+        close_old_connections()
+        try:
+            return unit(*args, **kwargs)
+        finally:
+            if not connection.in_atomic_block:  # a test's transaction outlives the unit
+                connection.close()
+
+    return await sync_to_async(run, thread_sensitive=False, executor=_threads)()
+
+
+async def require_redis() -> None:
+    """Refuse before anything is recorded where Redis does not answer. Raises ``ProblemError`` (503)."""
+    if not await board().ready():
+        raise ProblemError(unavailable("The desk's message broker is not reachable."))
+
+
+def unavailable(detail: str) -> Problem:
+    return Problem(ProblemType.SERVICE_UNAVAILABLE, detail, retry_after_seconds=RETRY_AFTER_SECONDS)
+
+
+def record_and_ring(record: Callable[[], list[Order]]) -> tuple[list[Order], Waiter | None]:
+    """Record orders, register for their replies, then ring. After the commit nothing here raises."""
+    orders = record()
+    if not orders:
+        return orders, None
+    try:
+        waiter = board().expect(order.id for order in orders)
+    except TooManyWaiting:
+        waiter = None
+    hand_over(orders[0].user_id)
+    return orders, waiter
+
+
+async def answers(orders: Sequence[Order], waiter: Waiter | None, budget: Budget) -> tuple[list[Order], bool]:
+    """Wait within the budget; return the orders as they stand and whether all could be answered."""
+    if waiter is not None:
+        with waiter:
+            await waiter.wait(budget.left_seconds)
+        try:
+            orders = await asyncio.wait_for(in_database(_reread, [order.id for order in orders]), 1.0)
+        except (*DATABASE_DOWN, TimeoutError) as error:
+            log.warning("order not read again", error=str(error))
+    return list(orders), all(is_answerable(order) for order in orders)
+
+
+def _reread(order_ids: list[uuid.UUID]) -> list[Order]:
+    return list(Order.objects.filter(id__in=order_ids).order_by("id"))

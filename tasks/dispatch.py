@@ -1,0 +1,46 @@
+"""Hand recorded orders over to the worker that owns their trader."""
+
+from functools import lru_cache
+
+import redis
+import structlog
+from django.conf import settings
+from kombu.exceptions import OperationalError as BrokerDown
+
+from orders.selectors import has_live_lease
+from tasks import routing
+
+log = structlog.get_logger(__name__)
+
+
+def hand_over(user_id: int) -> None:
+    """Ring the trader's worker, and ask the pool for one where none holds the lease.
+
+    Called after the commit that recorded the orders; the lease is read after it too, so that a worker that is just
+    letting go either sees the order or is seen to be gone. Never raises for a dead Redis: the sweep rings again.
+    """
+    try:
+        routing.ring(user_id)
+        if not has_live_lease(user_id):
+            routing.claim(user_id)
+    except BrokerDown as error:
+        log.warning("doorbell not rung", user_id=user_id, error=str(error))
+
+
+NUDGE_MARK_SECONDS = 5
+
+
+def nudge(user_id: int) -> None:
+    """Ring for a trader again because something of theirs is due; never lets bells pile up."""
+    try:
+        if not _redis().set(f"nudged.{user_id}", 1, nx=True, ex=NUDGE_MARK_SECONDS):
+            return
+    except redis.RedisError as error:
+        log.warning("doorbell not rung", user_id=user_id, error=str(error))
+        return
+    hand_over(user_id)
+
+
+@lru_cache(maxsize=1)
+def _redis() -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2)

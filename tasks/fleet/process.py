@@ -1,0 +1,185 @@
+"""This worker process: in the pool until it claims a trader, then that trader's until it exits."""
+
+import os
+import socket
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
+from typing import TYPE_CHECKING, Any
+
+import celery.worker.state
+import structlog
+from django.conf import settings
+from django.db import close_old_connections
+from django.db.utils import InterfaceError, OperationalError
+
+from orders.selectors import has_undelivered_orders, next_due_at
+from orders.services.leases import Fence, LeaseLost, expire_lease, take_lease
+from tasks import routing
+from tasks.fleet.session import TraderSession
+from tasks.fleet.slots import Slot, boottime
+
+if TYPE_CHECKING:
+    from celery.worker.consumer import Consumer
+
+log = structlog.get_logger(__name__)
+
+TICK_SECONDS = 0.5
+RETRY_SECONDS = 1.0  # after PostgreSQL was away
+
+
+class WorkerProcess:
+    """One pool or user worker. All methods run in the thread of Celery's loop."""
+
+    def __init__(self, slot: Slot, name: str) -> None:
+        self.slot = slot
+        self.name = name
+        self.session: TraderSession | None = None
+        self._consumer: Consumer | None = None
+        self._tick_timer: Any = None
+        self._due_timer: Any = None
+
+    # --- Celery's loop ---
+
+    def attach(self, consumer: "Consumer") -> None:
+        """Start ticking in ``consumer``'s loop; called again after each reconnect to Redis."""
+        self._consumer = consumer
+        if self._tick_timer is not None:
+            self._tick_timer.cancel()
+        self._tick_timer = consumer.timer.call_repeatedly(TICK_SECONDS, self.tick)
+        if self.session is not None:
+            self._work_after(0.0)  # bells may have been lost while Redis was away
+
+    def tick(self) -> None:
+        """Show progress; leave when the supervisor is gone, or when idle for long enough."""
+        self.slot.progress = boottime()
+        parent = parent_process()
+        if parent is not None and wait([parent.sentinel], timeout=0):
+            log.warning("supervisor gone, leaving", worker=self.name)
+            self.leave()
+        elif self.session is not None and self._is_released():
+            self.leave()
+
+    def leave(self) -> None:
+        """Let the trader go and exit with code 0, once nothing is left to do."""
+        if self._consumer is not None and self.session is not None:
+            self._consumer.cancel_task_queue(routing.user_queue(self.session.user_id))
+        self.let_go()
+        celery.worker.state.should_stop = 0
+
+    def let_go(self) -> None:
+        """Release the lease, then look once more: an order recorded meanwhile is claimed by another worker."""
+        session, self.session = self.session, None
+        if session is None:
+            return
+        session.close()
+        user_id, epoch = session.user_id, session.fence.epoch
+        self.slot.deadline = 0.0
+        try:
+            expire_lease(user_id=user_id, epoch=epoch)
+            self.slot.user_id = 0
+            if has_undelivered_orders(user_id):
+                routing.claim(user_id)
+        except (OperationalError, InterfaceError) as error:
+            log.warning("lease not released, it will expire", user_id=user_id, error=str(error))
+
+    # --- work ---
+
+    def claim(self, user_id: int) -> None:
+        """Become this trader's worker unless it has one, then do what is waiting.
+
+        A worker that is bound already answers for its own trader and publishes any other claim again.
+        """
+        if self.session is not None:
+            if self.session.user_id == user_id:
+                self.work()
+            else:
+                routing.claim(user_id)
+            return
+        close_old_connections()
+        session = self._take(user_id)
+        if session is None:
+            return
+        self.session = session
+        if self._consumer is not None:
+            self._consumer.add_task_queue(routing.user_queue(user_id))
+            self._consumer.cancel_task_queue(routing.POOL_QUEUE)
+        log.info("claimed", user_id=user_id, worker=self.name, epoch=session.fence.epoch)
+        self.work()
+
+    def work_for(self, user_id: int) -> None:
+        """Answer a doorbell of this trader's queue."""
+        if self.session is None or self.session.user_id != user_id:
+            log.warning("doorbell of another trader", user_id=user_id, worker=self.name)
+            routing.claim(user_id)
+            return
+        self.work()
+
+    def work(self) -> None:
+        """Send every order that is due and check every one whose time has come, then sleep until the next."""
+        session = self.session
+        if session is None:
+            return
+        self.slot.idle_since = 0.0
+        close_old_connections()
+        try:
+            self._renew_fence(session)
+            busy = session.work()
+            due = next_due_at(session.user_id)
+        except LeaseLost:
+            log.warning("lease lost", user_id=session.user_id, worker=self.name)
+            self._work_after(RETRY_SECONDS)
+            return
+        except (OperationalError, InterfaceError) as error:
+            log.warning("PostgreSQL is away", user_id=session.user_id, error=str(error))
+            self._work_after(RETRY_SECONDS)
+            return
+        self.slot.idle_since = boottime()
+        if due is not None:
+            # Due and yet nothing done: it is held back by an order before it. Look again, without spinning.
+            self._work_after(max(due, 0.05 if busy else RETRY_SECONDS))
+
+    # --- inside ---
+
+    def _take(self, user_id: int) -> TraderSession | None:
+        started = boottime()
+        fence = take_lease(user_id=user_id, worker=self.name, host=socket.gethostname(), pid=os.getpid())
+        if fence is None:
+            return None
+        self._grant(fence, started)
+        return TraderSession(fence, self.slot)
+
+    def _grant(self, fence: Fence, started: float) -> None:
+        self.slot.epoch = fence.epoch
+        self.slot.deadline = started + settings.LEASE_TTL_SECONDS - settings.LEASE_MARGIN_SECONDS
+        self.slot.idle_since = boottime()
+        self.slot.user_id = fence.user_id
+
+    def _renew_fence(self, session: TraderSession) -> None:
+        """Take the lease again, with a new epoch, where ours has run out; leave where another has it."""
+        if boottime() < self.slot.deadline:
+            return
+        started = boottime()
+        expire_lease(user_id=session.user_id, epoch=session.fence.epoch)
+        fence = take_lease(
+            user_id=session.user_id, worker=self.name, host=session.fence.host, pid=session.fence.pid
+        )
+        if fence is None:
+            self.leave()
+            raise LeaseLost("another worker has taken over")
+        session.fence = fence
+        self._grant(fence, started)
+
+    def _work_after(self, seconds: float) -> None:
+        if self._due_timer is not None:
+            self._due_timer.cancel()
+        if self._consumer is not None:
+            self._due_timer = self._consumer.timer.call_after(seconds, self.work)
+
+    def _is_released(self) -> bool:
+        idle_since = self.slot.idle_since
+        wanted = bool(self.slot.release) or boottime() - idle_since > settings.WORKER_IDLE_SECONDS
+        return bool(idle_since) and wanted and self.session is not None and not self.session.has_open_orders()
+
+
+current: WorkerProcess | None = None
+"""This process's worker; None in every other kind of process."""

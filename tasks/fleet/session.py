@@ -1,0 +1,175 @@
+"""What a worker does for the trader that it is bound to."""
+
+import time
+import uuid
+
+import structlog
+from django.conf import settings
+from django.utils import timezone
+
+from brokers.models import BrokerAccount
+from brokers.types import OrdStatus, OrdType, PositionEffect
+from orders.models import Order
+from orders.selectors import has_open_orders, orders_due, orders_in_flight, undelivered_orders
+from orders.services.executions import Applied
+from orders.services.leases import Fence, LeaseLost
+from orders.services.submission import submit_order
+from orders.services.verification import look_up_order, verify_account
+from tasks import routing
+from tasks.fleet.accounts import AccountSession
+from tasks.fleet.slots import Slot, boottime
+from tasks.replies import answer
+
+log = structlog.get_logger(__name__)
+
+STREAM_WAIT_SECONDS = 0.25
+
+
+class TraderSession:
+    """The trader's broker sessions and the two jobs: send what is due, check what is due."""
+
+    def __init__(self, fence: Fence, slot: Slot) -> None:
+        self.fence = fence
+        self._slot = slot
+        self._accounts: dict[uuid.UUID, AccountSession] = {}
+
+    @property
+    def user_id(self) -> int:
+        return self.fence.user_id
+
+    def has_open_orders(self) -> bool:
+        return has_open_orders(self.user_id)
+
+    def close(self) -> None:
+        for account in self._accounts.values():
+            account.close()
+        self._accounts.clear()
+
+    def before_send(self) -> None:
+        """Refuse to send once the lease's local deadline has passed, asleep or awake."""
+        if boottime() >= self._slot.deadline:
+            raise LeaseLost("the lease's deadline has passed")
+
+    def work(self) -> bool:
+        """Look up what others left in flight, send, check; return whether anything was done."""
+        found = self._look_up_inherited()
+        sent = self._send_due()
+        return self._check_due() or sent or found
+
+    # --- look up ---
+
+    def _look_up_inherited(self) -> bool:
+        """Orders in flight under an older epoch are looked up at once: their sender is gone."""
+        inherited = [order for order in orders_in_flight(self.user_id) if order.epoch != self.fence.epoch]
+        for order in inherited:
+            self._look_up(order)
+        return bool(inherited)
+
+    def _look_up(self, order: Order) -> None:
+        self._progress()
+        account = self._account(order.account_id)
+        self._answer(look_up_order(order, adapter=account.adapter, fence=self.fence))
+
+    # --- send ---
+
+    def _send_due(self) -> bool:
+        """Send one order after the other, choosing anew each time, since an exit may have come in."""
+        sent = False
+        while (order := pick_next(undelivered_orders(self.user_id), self._blocked())) is not None:
+            self._progress()
+            self._send(order)
+            sent = True
+        return sent
+
+    def _blocked(self) -> set[tuple[uuid.UUID, str]]:
+        """While an order's outcome is unknown, no further entry in its symbol goes out."""
+        return {(order.account_id, order.symbol) for order in orders_in_flight(self.user_id)}
+
+    def _send(self, order: Order) -> None:
+        dequeued_at = timezone.now()
+        account = self._account(order.account_id)
+        applied = submit_order(
+            order.id,
+            adapter=account.adapter,
+            fence=self.fence,
+            before_send=self.before_send,
+            dequeued_at=dequeued_at,
+        )
+        self._answer(applied)
+        if order.ord_type == OrdType.MARKET and not account.stream.is_live:
+            self._follow_fill(order, account)
+
+    def _follow_fill(self, order: Order, account: AccountSession) -> None:
+        """Look for a market order's fill a few times, because no stream would tell of it."""
+        for delay_ms in settings.FILL_LOOKUP_DELAYS_MS:
+            order.refresh_from_db()
+            if order.is_final or order.ord_status == OrdStatus.INITIALIZED or account.stream.is_live:
+                return
+            time.sleep(delay_ms / 1000)
+            for applied in verify_account(
+                account.account_id, [order], adapter=account.adapter, fence=self.fence
+            ):
+                self._answer(applied)
+
+    # --- check ---
+
+    def _check_due(self) -> bool:
+        by_account: dict[uuid.UUID, list[Order]] = {}
+        due = orders_due(self.user_id)
+        for order in due:
+            if order.ord_status == OrdStatus.SUBMITTED:
+                self._look_up(order)
+            else:
+                by_account.setdefault(order.account_id, []).append(order)
+        for account_id, orders in by_account.items():
+            self._progress()
+            adapter = self._account(account_id).adapter
+            for applied in verify_account(account_id, orders, adapter=adapter, fence=self.fence):
+                self._answer(applied)
+        return bool(due)
+
+    # --- inside ---
+
+    def _account(self, account_id: uuid.UUID) -> AccountSession:
+        """Open the account's session with its first use; give its stream a moment to come up."""
+        session = self._accounts.get(account_id)
+        if session is None:
+            account = BrokerAccount.objects.get(pk=account_id, user=self.user_id)
+            session = AccountSession(account, self.fence, wake=self._wake)
+            session.stream.wait_live(STREAM_WAIT_SECONDS)
+            self._accounts[account_id] = session
+        return session
+
+    def _wake(self) -> None:
+        routing.ring(self.user_id)
+
+    def _answer(self, applied: Applied | None) -> None:
+        if applied is not None:
+            answer(applied.order)
+
+    def _progress(self) -> None:
+        self._slot.progress = boottime()
+
+
+def pick_next(orders: list[Order], blocked: set[tuple[uuid.UUID, str]]) -> Order | None:
+    """Choose what to send next among recorded orders, given oldest first.
+
+    Within an account and symbol the oldest goes first; symbols that hold an exit go before symbols that hold none.
+    An order that must not be sent yet holds back what is behind it in its symbol, and a blocked symbol holds back
+    its entries; neither ever holds back an exit.
+    """
+    now = timezone.now()
+    held = set(blocked)
+    with_exit = {_place(order) for order in orders if order.position_effect == PositionEffect.CLOSE}
+    ready: list[Order] = []
+    for order in orders:
+        is_exit = order.position_effect == PositionEffect.CLOSE
+        if order.eligible_at is not None and order.eligible_at > now:
+            held.add(_place(order))
+        elif is_exit or _place(order) not in held:
+            ready.append(order)
+    return min(ready, key=lambda order: _place(order) not in with_exit, default=None)
+
+
+def _place(order: Order) -> tuple[uuid.UUID, str]:
+    return order.account_id, order.symbol

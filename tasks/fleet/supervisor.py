@@ -1,0 +1,216 @@
+"""The fleet's supervisor: keeps a pool of idle workers, renews all leases, sees every death at once."""
+
+import multiprocessing
+import os
+import signal
+import socket
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
+
+import redis
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections
+from kombu.exceptions import OperationalError as BrokerDown
+
+from orders.models import AttentionItem
+from orders.selectors import has_open_orders
+from orders.services.attention import open_item
+from orders.services.heartbeats import beat_fleet, end_fleet
+from orders.services.leases import expire_lease, renew_leases
+from tasks import routing
+from tasks.fleet import worker
+from tasks.fleet.slots import Slot, boottime, create_slot
+
+log = structlog.get_logger(__name__)
+
+TURN_SECONDS = 0.1
+HEARTBEAT_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class Child:
+    process: BaseProcess
+    slot: Slot
+    started: float
+
+    @property
+    def is_idle(self) -> bool:
+        """Still in the pool."""
+        return self.slot.user_id == 0
+
+
+class Supervisor:
+    """One per host. ``run`` returns once ``stop`` was called and every child is gone."""
+
+    def __init__(self) -> None:
+        self._context: ForkServerContext = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["tasks.fleet.preload"])
+        self._children: dict[int, Child] = {}
+        self._stopping = False
+        self._next_renewal = self._next_heartbeat = 0.0
+        self._redis = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
+        self._redis_seen = self._redis_back = 0.0  # boottime: last answer, and since when it answers again
+        self.name = f"fleet@{socket.gethostname()}:{os.getpid()}"
+
+    def run(self) -> None:
+        log.info("fleet up", name=self.name, pool=settings.FLEET_POOL_SIZE, most=settings.FLEET_MAX_WORKERS)
+        while not self._stopping:
+            self._turn()
+        self._stop_children()
+
+    def stop(self, *_signal: object) -> None:
+        self._stopping = True
+
+    # --- one turn ---
+
+    def _turn(self) -> None:
+        wait([child.process.sentinel for child in self._children.values()], timeout=TURN_SECONDS)
+        close_old_connections()
+        try:
+            self._reap()
+            self._renew()
+            self._kill_wedged()
+            self._heartbeat()
+        except DatabaseError as error:
+            log.warning("PostgreSQL is away", error=str(error))
+            time.sleep(TURN_SECONDS)
+        self._fork_wanted()
+
+    def _reap(self) -> None:
+        """Free a dead child's trader at once, and have another worker claim what was left undone."""
+        for pid, child in list(self._children.items()):
+            if child.process.exitcode is None:
+                continue
+            user_id, epoch = child.slot.user_id, child.slot.epoch
+            if user_id:
+                log.warning("worker died", pid=pid, user_id=user_id, exitcode=child.process.exitcode)
+                expire_lease(user_id=user_id, epoch=epoch)
+                if has_open_orders(user_id):
+                    self._claim(user_id)
+            child.process.close()
+            del self._children[pid]  # only now: after a failure above, the next turn tries again
+
+    def _renew(self) -> None:
+        """Renew every child's lease in one statement, and tell each until when it may act."""
+        now = boottime()
+        if now < self._next_renewal:
+            return
+        held = {child.slot.user_id: child for child in self._children.values() if child.slot.user_id}
+        if held:
+            renewed = renew_leases([(user_id, child.slot.epoch) for user_id, child in held.items()])
+            for user_id in renewed:
+                # From before the statement: the local deadline is never later than the database's.
+                deadline = now + settings.LEASE_TTL_SECONDS - settings.LEASE_MARGIN_SECONDS
+                held[user_id].slot.deadline = deadline
+        self._next_renewal = now + settings.LEASE_RENEW_SECONDS
+
+    def _kill_wedged(self) -> None:
+        """Kill a worker whose loop has stood still for too long, and tell the operators.
+
+        While Redis is away every loop stands still in its reconnect; nobody is wedged then.
+        """
+        now = boottime()
+        if now - self._redis_seen > 1.0:
+            self._look_at_redis()
+        if now - self._redis_seen > settings.LEASE_TTL_SECONDS:
+            return
+        for pid, child in self._children.items():
+            still = now - max(child.slot.progress, child.started, self._redis_back)
+            if still > settings.WORKER_WEDGED_SECONDS and child.process.exitcode is None:
+                user_id = child.slot.user_id or None
+                log.error("worker wedged, killed", pid=pid, user_id=user_id, still_seconds=round(still))
+                child.process.kill()
+                open_item(AttentionItem.Kind.WORKER_WEDGED, user_id=user_id, detail=f"pid {pid}, {still:.0f} s")
+
+    def _heartbeat(self) -> None:
+        now = boottime()
+        if now >= self._next_heartbeat:
+            idle = sum(child.is_idle for child in self._children.values())
+            beat_fleet(name=self.name, idle=idle, workers=len(self._children))
+            self._next_heartbeat = now + HEARTBEAT_SECONDS
+
+    # --- the pool ---
+
+    def _fork_wanted(self) -> None:
+        """Keep the pool at its size, and above it by the claims that wait, up to the most."""
+        idle = sum(child.is_idle for child in self._children.values())
+        wanted = settings.FLEET_POOL_SIZE
+        waiting = 0
+        if idle <= wanted:
+            waiting = self._look_at_redis()
+            wanted = max(wanted, waiting)
+        for _ in range(max(min(wanted - idle, settings.FLEET_MAX_WORKERS - len(self._children)), 0)):
+            self._fork()
+        if waiting and not idle and len(self._children) >= settings.FLEET_MAX_WORKERS:
+            self._release_longest_idle()
+
+    def _fork(self) -> None:
+        slot = create_slot(self._context)
+        process = self._context.Process(target=worker.main, args=(slot,), name="worker")
+        process.start()
+        if process.pid is not None:
+            self._children[process.pid] = Child(process, slot, boottime())
+
+    def _look_at_redis(self) -> int:
+        """Return how many claims wait in the pool's queue; 0 while Redis is away."""
+        try:
+            waiting = int(self._redis.llen(routing.POOL_QUEUE))
+        except redis.RedisError:
+            return 0
+        now = boottime()
+        if now - self._redis_seen > settings.LEASE_TTL_SECONDS:
+            self._redis_back = now
+        self._redis_seen = now
+        return waiting
+
+    def _release_longest_idle(self) -> None:
+        """Ask the worker that has had nothing to do for longest to leave; without one, that is an alarm."""
+        if any(child.slot.release for child in self._children.values()):
+            return
+        resting = [child for child in self._children.values() if child.slot.idle_since]
+        if resting:
+            min(resting, key=lambda child: child.slot.idle_since).slot.release = 1
+        else:
+            log.error("no worker free", workers=len(self._children))
+            open_item(AttentionItem.Kind.NO_WORKER_FREE, detail=f"{len(self._children)} workers, all busy")
+
+    # --- the end ---
+
+    def _stop_children(self) -> None:
+        """Let every worker finish its running order, then kill what is left."""
+        for child in self._children.values():
+            if child.process.exitcode is None and child.process.pid:
+                os.kill(child.process.pid, signal.SIGTERM)
+        end = time.monotonic() + settings.WORKER_STOP_SECONDS
+        while any(child.process.exitcode is None for child in self._children.values()):
+            if time.monotonic() > end:
+                for child in self._children.values():
+                    child.process.kill()
+            wait([child.process.sentinel for child in self._children.values()], timeout=0.5)
+            self._renew_while_stopping()
+        self._say_goodbye()
+        log.info("fleet down", name=self.name)
+
+    def _renew_while_stopping(self) -> None:
+        close_old_connections()
+        try:
+            self._renew()
+        except DatabaseError as error:
+            log.warning("PostgreSQL is away", error=str(error))
+
+    def _say_goodbye(self) -> None:
+        try:
+            end_fleet(name=self.name)
+        except DatabaseError as error:
+            log.warning("PostgreSQL is away", error=str(error))
+
+    @staticmethod
+    def _claim(user_id: int) -> None:
+        try:
+            routing.claim(user_id)
+        except BrokerDown as error:
+            log.warning("claim not published, the sweep will", user_id=user_id, error=str(error))

@@ -1,0 +1,168 @@
+"""Replies: how the web process learns within milliseconds that an order has been answered.
+
+Workers add to one Redis stream; one reader in each web process wakes whoever waits for that order. A reply that is
+lost costs time, never truth: whoever waits reads the order's row in the end.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Iterable
+from functools import lru_cache
+
+import redis
+import redis.asyncio
+import structlog
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from brokers.types import OrdStatus, OrdType
+from orders.models import Order
+from orders.services.changes import note_reply
+
+log = structlog.get_logger(__name__)
+
+BLOCK_MS = 5000
+RECONNECT_SECONDS = 0.1
+PING_SECONDS = 1.0
+
+
+def answer(order: Order) -> None:
+    """Wake whoever waits for this order, if it can be answered now. Never raises for a dead Redis."""
+    if not is_answerable(order):
+        return
+    try:
+        _writer().xadd(
+            settings.REPLY_STREAM, {"order": order.id.bytes}, maxlen=settings.REPLY_STREAM_MAXLEN
+        )
+    except redis.RedisError as error:
+        log.warning("reply not sent", order=str(order.id), error=str(error))
+        return
+    note_reply(order)
+
+
+def is_answerable(order: Order) -> bool:
+    """Say whether the sender can be told: a market order once it has ended, others once the broker has them."""
+    if order.ord_type == OrdType.MARKET:
+        return order.is_final
+    return order.is_final or order.ord_status not in (OrdStatus.INITIALIZED, OrdStatus.SUBMITTED)
+
+
+@lru_cache(maxsize=1)
+def _writer() -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, retry=Retry(NoBackoff(), 1))
+
+
+class TooManyWaiting(Exception):
+    """This web process already waits for as many orders as it may; answer 202 at once."""
+
+
+class ReplyBoard:
+    """Who waits for which order in this web process, and the one task that wakes them."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[uuid.UUID, asyncio.Event] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._reader: asyncio.Task[None] | None = None
+        # A blocking read needs a socket timeout above its block time and no retries, or a dead Redis
+        # would be noticed only after a minute. Pings go by a connection of their own.
+        self._blocking = self._client(BLOCK_MS / 1000 + 2)
+        self._quick = self._client(PING_SECONDS)
+
+    @staticmethod
+    def _client(timeout_seconds: float) -> redis.asyncio.Redis:
+        return redis.asyncio.Redis.from_url(
+            settings.REDIS_URL,
+            socket_timeout=timeout_seconds,
+            socket_connect_timeout=PING_SECONDS,
+            retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
+        )
+
+    async def ready(self) -> bool:
+        """Say whether Redis answers; start the reader where it does not run yet."""
+        if self._reader is None or self._reader.done():
+            self._loop = asyncio.get_running_loop()
+            self._reader = self._loop.create_task(self._read())
+        try:
+            await self._quick.ping()
+        except (redis.RedisError, OSError):
+            return await self._ping_again()
+        return True
+
+    async def _ping_again(self) -> bool:
+        """Ping by a new connection: the old one may have died with a Redis that is back by now."""
+        try:
+            await self._quick.connection_pool.disconnect()
+            await self._quick.ping()
+        except (redis.RedisError, OSError):
+            return False
+        return True
+
+    def expect(self, order_ids: Iterable[uuid.UUID]) -> "Waiter":
+        """Register for replies about these orders, before their bell rings. Safe from any thread.
+
+        Raises ``TooManyWaiting`` beyond ``REPLY_MAX_WAITERS``.
+        """
+        if len(self._waiting) >= settings.REPLY_MAX_WAITERS:
+            raise TooManyWaiting
+        waiter = Waiter(self, {order_id: asyncio.Event() for order_id in order_ids})
+        self._waiting.update(waiter.events)
+        return waiter
+
+    def forget(self, order_ids: Iterable[uuid.UUID]) -> None:
+        for order_id in order_ids:
+            self._waiting.pop(order_id, None)
+
+    async def _read(self) -> None:
+        last_id = b"$"
+        while True:
+            try:
+                if last_id == b"$":
+                    last_id = await self._newest_id()
+                answer = await self._blocking.xread({settings.REPLY_STREAM: last_id}, block=BLOCK_MS)
+            except (redis.RedisError, OSError) as error:
+                log.warning("replies not readable", error=str(error))
+                await asyncio.sleep(RECONNECT_SECONDS)
+                continue
+            for _, entries in answer or ():
+                for last_id, fields in entries:
+                    self._wake(fields)
+
+    async def _newest_id(self) -> bytes:
+        newest = await self._blocking.xrevrange(settings.REPLY_STREAM, count=1)
+        return newest[0][0] if newest else b"0-0"
+
+    def _wake(self, fields: dict[bytes, bytes]) -> None:
+        event = self._waiting.get(uuid.UUID(bytes=fields[b"order"]))
+        if event is not None:
+            event.set()
+
+
+class Waiter:
+    """One request's wait for its orders; use it as a context manager so that it is forgotten."""
+
+    def __init__(self, board: ReplyBoard, events: dict[uuid.UUID, asyncio.Event]) -> None:
+        self._board = board
+        self.events = events
+
+    def __enter__(self) -> "Waiter":
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._board.forget(self.events)
+
+    async def wait(self, timeout_seconds: float) -> bool:
+        """Wait until every order has been answered, at most so long; return whether all were."""
+        try:
+            async with asyncio.timeout(max(timeout_seconds, 0)):
+                for event in self.events.values():
+                    await event.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+@lru_cache(maxsize=1)
+def board() -> ReplyBoard:
+    """Return this web process's board."""
+    return ReplyBoard()

@@ -1,0 +1,34 @@
+"""Which message goes to which queue. A message is a doorbell: what is to be done stands in PostgreSQL.
+
+| queue | who listens | message |
+|---|---|---|
+| ``pool`` | idle workers | claim this trader |
+| ``user.<id>`` | the one worker that has claimed the trader | look what is due |
+| ``sweeps`` | the sweeps worker | periodic work |
+"""
+
+from tradingsite.celery import app
+
+POOL_QUEUE = "pool"
+
+
+def user_queue(user_id: int) -> str:
+    return f"user.{user_id}"
+
+
+def ring(user_id: int) -> None:
+    """Ring the doorbell of the trader's worker. Raises ``kombu.exceptions.OperationalError`` without Redis."""
+    _publish("orders.execute", user_id, user_queue(user_id))
+
+
+def claim(user_id: int) -> None:
+    """Ask the pool for a worker for this trader; harmless where there is one."""
+    _publish("fleet.claim", user_id, POOL_QUEUE)
+
+
+def _publish(task: str, user_id: int, queue: str) -> None:
+    app.send_task(task, args=[user_id], queue=queue, retry=True, retry_policy=ONE_RETRY)
+
+
+# One try more, at once: a connection that Redis has dropped meanwhile is replaced by a new one.
+ONE_RETRY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}

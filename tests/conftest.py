@@ -1,0 +1,91 @@
+"""What every test stands on: an embedded PostgreSQL and Redis of the session's own, never the operator's.
+
+The environment is set when this file is imported, before Django reads its settings; the servers start with
+the session. TEST_POSTGRES is the superuser's connection string of that PostgreSQL.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import pytest_django
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from desk.config import scratch_environment
+from desk.home import Home
+from desk.testing import running_desk
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+KEPT_TABLES = {"django_migrations", "django_content_type", "auth_permission"}
+"""What migrations filled and every test relies on."""
+
+_ROOT = Path(tempfile.mkdtemp(prefix="ts-"))
+atexit.register(shutil.rmtree, _ROOT, ignore_errors=True)
+Home(_ROOT).prepare()
+for _name in set(os.environ) - set(scratch_environment(_ROOT)):
+    del os.environ[_name]
+os.environ["TRADINGSITE_HOME"] = str(_ROOT)
+os.environ["TEST_POSTGRES"] = f"host={Home(_ROOT).run} user=postgres dbname=postgres"
+os.environ["VAULT_OPEN_PURPOSES"] = "broker,webhook"
+os.environ["DJANGO_SETTINGS_MODULE"] = "tradingsite.settings"
+
+
+def pytest_configure() -> None:
+    import django
+    from django.test import TransactionTestCase
+
+    django.setup()
+    TransactionTestCase._fixture_teardown = _empty_tables
+
+
+@pytest.fixture(scope="session", autouse=True)
+def postgres_cluster() -> Iterator[str]:
+    """Run the session's PostgreSQL and Redis; the value is the superuser's connection string."""
+    with running_desk(_ROOT, ("postgres", "redis"), prepare=False):
+        yield os.environ["TEST_POSTGRES"]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(postgres_cluster: str, django_db_blocker: pytest_django.DjangoDbBlocker) -> None:
+    """Make the test database as its owner; tests use it as the runtime role, through the mirror `default`."""
+    from django.test.utils import setup_databases
+
+    with django_db_blocker.unblock():
+        setup_databases(verbosity=0, interactive=False, aliases=["default", "owner"])
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return the path of the system's Chromium; a machine without one fails, it does not skip."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.fail(
+            "No Chromium on this machine, so the page tests cannot run. Install it: 'apt-get install chromium' on "
+            "Debian, 'snap install chromium' on Ubuntu, 'brew install --cask chromium' on macOS.",
+            pytrace=False,
+        )
+    return found
+
+
+def _empty_tables(self: object) -> None:
+    """Empty the tables after a transactional test, as the superuser and past every trigger.
+
+    Django would flush as the runtime role, which may not TRUNCATE, and the append-only tables refuse it to
+    the owner too: both by design.
+    """
+    from django.db import connections
+
+    database = connections["owner"].settings_dict["NAME"]
+    conninfo = make_conninfo(os.environ["TEST_POSTGRES"], dbname=database)
+    with psycopg.connect(
+        conninfo, options="-c lock_timeout=10s -c session_replication_role=replica"
+    ) as connection:
+        rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        tables = [sql.Identifier(name) for (name,) in rows if name not in KEPT_TABLES]
+        connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(sql.SQL(", ").join(tables)))

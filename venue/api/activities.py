@@ -1,0 +1,105 @@
+"""``/v2/account/activities``: an account's executions, read from the ledger."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from starlette.responses import Response
+
+from venue import render
+from venue.api import fields
+from venue.api.endpoint import Call, json_response
+from venue.errors import malformed
+
+_FILLS = (
+    "SELECT at, execution_id, order_id, symbol, side, qty, price, data FROM ledger"
+    " WHERE account_id = %s AND kind = 'fill'"
+)
+
+
+async def list_activities(call: Call) -> Response:
+    """List FILL activities with after, until, date, direction, page_size and page_token.
+
+    ``page_token`` is the id of the last activity of the page before; paging is by ledger sequence, so it
+    neither repeats nor skips executions of the same millisecond.
+    """
+    query = call.request.query_params
+    if not _wants_fills(call):
+        return json_response([])
+    direction = fields.query_choice(query, "direction", "desc", ("asc", "desc"))
+    limit = fields.count(query, "page_size", 100, 100)
+    conditions, values = await _bounds(call, direction)
+    async with call.venue.pool.connection() as connection:
+        cursor = await connection.execute(
+            f"{_FILLS} AND {conditions} ORDER BY seq {direction} LIMIT {limit}", (call.account_id, *values)
+        )
+        rows = await cursor.fetchall()
+    return json_response([_render(call.account_id, *row) for row in rows])
+
+
+def activity_id(at: datetime, execution_id: UUID) -> str:
+    """Return ``YYYYMMDDHHMMSSmmm::execution id``."""
+    return f"{at:%Y%m%d%H%M%S}{at.microsecond // 1000:03d}::{execution_id}"
+
+
+def _wants_fills(call: Call) -> bool:
+    kinds = call.request.path_params.get("kind") or call.request.query_params.get("activity_types", "")
+    return not kinds or "FILL" in kinds.upper().split(",")
+
+
+async def _bounds(call: Call, direction: str) -> tuple[str, list[Any]]:
+    query = call.request.query_params
+    conditions, values = ["true"], list[Any]()
+    for name, operator in (("after", ">"), ("until", "<")):
+        moment = fields.moment(query, name)
+        if moment is not None:
+            conditions.append(f"at {operator} %s")
+            values.append(moment)
+    day = fields.moment(query, "date")
+    if day is not None:
+        conditions.append("at >= %s AND at < %s")
+        values += [day, day + timedelta(days=1)]
+    token = query.get("page_token")
+    if token:
+        conditions.append(f"seq {'<' if direction == 'desc' else '>'} %s")
+        values.append(await _sequence(call, token))
+    return " AND ".join(conditions), values
+
+
+async def _sequence(call: Call, token: str) -> int:
+    try:
+        execution_id = UUID(token.rsplit("::", 1)[-1])
+    except ValueError as error:
+        raise malformed("page_token is invalid") from error
+    async with call.venue.pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT seq FROM ledger WHERE account_id = %s AND execution_id = %s AND kind = 'fill'",
+            (call.account_id, execution_id),
+        )
+        row = await cursor.fetchone()
+    if row is None:
+        raise malformed("page_token is invalid")
+    return int(row[0])
+
+
+def _render(
+    account_id: UUID, at: datetime, execution_id: UUID, order_id: UUID, symbol: str, side: str,
+    qty: Any, price: Any, data: dict[str, Any],
+) -> dict[str, Any]:  # fmt: skip
+    return {
+        "id": activity_id(at, execution_id),
+        "account_id": str(account_id),
+        "activity_type": "FILL",
+        "transaction_time": render.moment(at),
+        "type": "fill" if data["status"] == "filled" else "partial_fill",
+        "price": render.number(price),
+        "qty": render.number(qty),
+        "side": side,
+        "symbol": symbol,
+        "leaves_qty": data["leaves_qty"],
+        "order_id": str(order_id),
+        "cum_qty": data["cum_qty"],
+        "order_status": data["status"],
+    }

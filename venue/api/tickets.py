@@ -1,0 +1,136 @@
+"""From a request body to a ticket: Alpaca's rules on which fields go together."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+from venue.api import fields
+from venue.assets import Assets
+from venue.engine.placing import Amendment, Ticket
+from venue.errors import malformed, unprocessable
+
+TYPES = ("market", "limit", "stop", "stop_limit")
+TIMES_IN_FORCE = ("day", "gtc", "ioc", "fok", "opg", "cls")
+INTENTS = ("buy_to_open", "buy_to_close", "sell_to_open", "sell_to_close")
+MAX_CLIENT_ORDER_ID = 128
+
+
+def parse_ticket(body: dict[str, Any], assets: Assets) -> Ticket:
+    """Read the body of a new order; raises VenueError with Alpaca's status and code."""
+    _refuse_unsupported(body)
+    order_type = fields.required_choice(body, "type", TYPES)
+    ticket = Ticket(
+        symbol=_symbol(body, assets),
+        side=fields.required_choice(body, "side", ("buy", "sell")),
+        type=order_type,
+        time_in_force=fields.required_choice(body, "time_in_force", TIMES_IN_FORCE),
+        client_order_id=client_order_id(body) or str(uuid4()),
+        qty=fields.quantity(body),
+        notional=fields.notional(body),
+        limit_price=_price(body, "limit_price", needed=order_type in ("limit", "stop_limit"), of=order_type),
+        stop_price=_price(body, "stop_price", needed=order_type in ("stop", "stop_limit"), of=order_type),
+        extended_hours=fields.flag(body, "extended_hours"),
+        position_intent=_intent(body),
+    )
+    _check_size(ticket)
+    _check_time_in_force(ticket)
+    return ticket
+
+
+def parse_amendment(body: dict[str, Any]) -> Amendment:
+    """Read the body of a replacement; raises VenueError with Alpaca's status and code."""
+    if body.get("trail") is not None:
+        raise unprocessable("trail can only be set on a trailing_stop order")
+    time_in_force = None
+    if body.get("time_in_force") is not None:
+        time_in_force = fields.required_choice(body, "time_in_force", TIMES_IN_FORCE)
+    qty = fields.quantity(body)
+    if qty is not None and qty != qty.to_integral_value():
+        raise unprocessable("qty of a replacement must be whole shares")
+    return Amendment(
+        qty=qty,
+        limit_price=fields.price(body, "limit_price"),
+        stop_price=fields.price(body, "stop_price"),
+        time_in_force=time_in_force,
+        client_order_id=client_order_id(body),
+    )
+
+
+def client_order_id(body: dict[str, Any]) -> str | None:
+    """Return the client order id, or nothing when the client left it to the venue."""
+    value = fields.text(body, "client_order_id")
+    if value is not None and len(value) > MAX_CLIENT_ORDER_ID:
+        raise malformed(f"client_order_id must be no more than {MAX_CLIENT_ORDER_ID} characters")
+    return value
+
+
+def as_given(body: dict[str, Any]) -> Ticket:
+    """Keep of a body that is refused what the ledger shall show, however odd it is."""
+
+    def given(name: str) -> str:
+        return str(body.get(name) or "").replace("\0", "")[:MAX_CLIENT_ORDER_ID]
+
+    return Ticket(
+        symbol=given("symbol"),
+        side=given("side"),
+        type=given("type"),
+        time_in_force=given("time_in_force"),
+        client_order_id=given("client_order_id"),
+    )
+
+
+def _refuse_unsupported(body: dict[str, Any]) -> None:
+    if body.get("type") == "trailing_stop":
+        raise unprocessable("trailing_stop orders are not supported")
+    order_class = body.get("order_class") or "simple"
+    if order_class != "simple":
+        raise unprocessable(f"order_class {str(order_class)[:32]} is not supported")
+    for name in ("take_profit", "stop_loss", "legs", "trail_price", "trail_percent"):
+        if body.get(name):
+            raise unprocessable(f"{name} is not supported for simple orders")
+
+
+def _symbol(body: dict[str, Any], assets: Assets) -> str:
+    symbol = fields.text(body, "symbol")
+    if symbol is None:
+        raise malformed("symbol is required")
+    asset = assets.find(symbol)
+    if asset is None:
+        raise unprocessable(f'asset "{symbol[:32]}" not found')
+    return asset.symbol
+
+
+def _intent(body: dict[str, Any]) -> str | None:
+    if not body.get("position_intent"):
+        return None
+    return fields.required_choice(body, "position_intent", INTENTS)
+
+
+def _price(body: dict[str, Any], name: str, *, needed: bool, of: str) -> Decimal | None:
+    value = fields.price(body, name)
+    if needed and value is None:
+        raise malformed(f"{of} orders require {name}")
+    if not needed and value is not None:
+        raise malformed(f"{of} orders require no {name}")
+    return value
+
+
+def _check_size(ticket: Ticket) -> None:
+    if ticket.qty is None and ticket.notional is None:
+        raise malformed("qty or notional is required")
+    if ticket.qty is not None and ticket.notional is not None:
+        raise malformed("only one of qty or notional is accepted")
+    if ticket.notional is not None and ticket.type != "market":
+        raise unprocessable("notional orders must be market orders")
+    fractional = ticket.qty is None or ticket.qty != ticket.qty.to_integral_value()
+    if fractional and ticket.time_in_force != "day":
+        raise unprocessable("fractional orders must be DAY orders")
+
+
+def _check_time_in_force(ticket: Ticket) -> None:
+    if ticket.stop_price is not None and ticket.time_in_force not in ("day", "gtc"):
+        raise unprocessable(f"invalid time_in_force {ticket.time_in_force} for a {ticket.type} order")
+    if ticket.extended_hours and (ticket.type != "limit" or ticket.time_in_force not in ("day", "gtc")):
+        raise unprocessable("extended hours order must be DAY or GTC limit orders")

@@ -1,0 +1,1 @@
+"""What happens to an order between its acknowledgement and its end."""
