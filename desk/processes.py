@@ -116,7 +116,7 @@ def become_subreaper() -> bool:
     """Inherit orphaned descendants instead of PID 1 (Linux); False where the system has no such thing."""
     if not sys.platform.startswith("linux"):
         return False
-    return ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+    return bool(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
 
 
 def marked(home: Path) -> Iterator[Identity]:

@@ -4,7 +4,7 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any
 
-from orders.models import Execution, Order
+from orders.models import Execution, Order, OrderEvent
 
 
 def order_json(order: Order) -> dict[str, Any]:
@@ -45,6 +45,22 @@ def fill_json(execution: Execution) -> dict[str, Any]:
         "last_qty": decimal_text(execution.last_qty),
         "last_px": decimal_text(execution.last_px),
         "transact_time": time_text(execution.transact_time),
+    }
+
+
+def event_json(event: OrderEvent) -> dict[str, Any]:
+    """Return one line of an order's timeline: what happened, who saw it, the times of its stages."""
+    return {
+        "kind": event.kind,
+        "at": time_text(event.at),
+        "recorded_at": time_text(event.recorded_at),
+        "ord_status": event.ord_status,
+        "source": event.source,
+        "worker": event.worker or None,
+        "pid": event.pid,
+        "epoch": event.epoch,
+        "stages": event.stages,
+        "data": event.data,
     }
 
 

@@ -71,10 +71,28 @@ def closing_quantity(account: BrokerAccount, symbol: str, side: Side) -> Decimal
 # --- the worker ---
 
 
-def undelivered_orders(user_id: int, limit: int = 500) -> list[Order]:
-    """Return this trader's orders that are recorded and not sent, oldest first."""
-    rows = Order.objects.filter(user=user_id, ord_status=OrdStatus.INITIALIZED)
-    return list(rows.order_by("recorded_at", "id")[:limit])
+def unsent_orders(user_id: int, limit: int = 500) -> list[Order]:
+    """Return this trader's orders that are recorded, or in flight with an unknown outcome, oldest first."""
+    rows = Order.objects.filter(
+        user=user_id,
+        ord_status__in=[OrdStatus.INITIALIZED, OrdStatus.SUBMITTED],
+        next_check_at__isnull=False,
+    )
+    return list(rows.only(*SENDING).order_by("recorded_at", "id")[:limit])
+
+
+SENDING = (
+    "id",
+    "cl_ord_id",
+    "account",
+    "symbol",
+    "ord_type",
+    "ord_status",
+    "position_effect",
+    "attempt",
+    "epoch",
+    "eligible_at",
+)
 
 
 def has_undelivered_orders(user_id: int) -> bool:
@@ -83,12 +101,6 @@ def has_undelivered_orders(user_id: int) -> bool:
 
 def has_open_orders(user_id: int) -> bool:
     return Order.objects.filter(user=user_id, next_check_at__isnull=False).exists()
-
-
-def orders_in_flight(user_id: int) -> list[Order]:
-    """Return this trader's orders that were sent, or were about to be, with an unknown outcome."""
-    rows = Order.objects.filter(user=user_id, ord_status=OrdStatus.SUBMITTED, next_check_at__isnull=False)
-    return list(rows.order_by("recorded_at", "id"))
 
 
 def orders_due(user_id: int) -> list[Order]:

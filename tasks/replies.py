@@ -32,9 +32,7 @@ def answer(order: Order) -> None:
     if not is_answerable(order):
         return
     try:
-        _writer().xadd(
-            settings.REPLY_STREAM, {"order": order.id.bytes}, maxlen=settings.REPLY_STREAM_MAXLEN
-        )
+        _writer().xadd(settings.REPLY_STREAM, {"order": order.id.bytes}, maxlen=settings.REPLY_STREAM_MAXLEN)
     except redis.RedisError as error:
         log.warning("reply not sent", order=str(order.id), error=str(error))
         return

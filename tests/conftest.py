@@ -66,8 +66,8 @@ def chromium() -> str:
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         pytest.fail(
-            "No Chromium on this machine, so the page tests cannot run. Install it: 'apt-get install chromium' on "
-            "Debian, 'snap install chromium' on Ubuntu, 'brew install --cask chromium' on macOS.",
+            "No Chromium here, so the page tests cannot run. Install it: 'apt-get install chromium' "
+            "on Debian, 'snap install chromium' on Ubuntu, 'brew install --cask chromium' on macOS.",
             pytrace=False,
         )
     return found
@@ -76,8 +76,8 @@ def chromium() -> str:
 def _empty_tables(self: object) -> None:
     """Empty the tables after a transactional test, as the superuser and past every trigger.
 
-    Django would flush as the runtime role, which may not TRUNCATE, and the append-only tables refuse it to
-    the owner too: both by design.
+    Django would flush as the runtime role, which may not TRUNCATE, and the append-only tables refuse it
+    to the owner too: both by design.
     """
     from django.db import connections
 

@@ -255,7 +255,9 @@ BROKER_TIMEOUT_SECONDS = env.float("BROKER_TIMEOUT_SECONDS", default=10.0)
 UNDELIVERED_SECONDS = env.float("UNDELIVERED_SECONDS", default=5.0)
 UNRESOLVED_SECONDS = env.float("UNRESOLVED_SECONDS", default=10.0)
 LOOKUP_DELAYS_SECONDS = [float(s) for s in env.list("LOOKUP_DELAYS_SECONDS", default=["0", "1", "2", "4"])]
-FILL_LOOKUP_DELAYS_MS = [int(s) for s in env.list("FILL_LOOKUP_DELAYS_MS", default=["50", "100", "200", "400"])]
+FILL_LOOKUP_DELAYS_MS = [
+    int(s) for s in env.list("FILL_LOOKUP_DELAYS_MS", default=["50", "100", "200", "400"])
+]
 VERIFY_FIRST_SECONDS = env.float("VERIFY_FIRST_SECONDS", default=2.0)
 VERIFY_RETRY_SECONDS = env.float("VERIFY_RETRY_SECONDS", default=30.0)
 VERIFY_RETRIES = env.int("VERIFY_RETRIES", default=3)
@@ -304,7 +306,11 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Tradingsite API",
     "VERSION": "1",
+    "DESCRIPTION": "Orders by program. Errors are problem details (RFC 9457); amounts are strings, times UTC.",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "PREPROCESSING_HOOKS": ["orders.api.schema.without_slashes"],
 }
 
 # --- logs -----------------------------------------------------------------------------------------

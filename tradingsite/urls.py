@@ -15,5 +15,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("webhook/tradingview/<str:token>", tradingview, name="tradingview"),
+    path("api/v1/", include("orders.api.urls")),
     path("", include("orders.urls")),
 ]

@@ -27,7 +27,7 @@ def new_secret() -> str:
 
 def hash_secret(secret: str) -> bytes:
     """Hash a secret for keeping; a plain digest is enough because the secret is random, not chosen."""
-    return hashlib.sha256(secret.encode()).digest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
 def same_secret(given: str, expected: str) -> bool:
@@ -51,7 +51,7 @@ class Credentials:
         return entry[0]
 
     async def _look_up(self, key_id: str) -> tuple[UUID, bytes] | None:
-        if not key_id or "\0" in key_id:
+        if not key_id.isalnum() or not key_id.isascii():
             return None
         async with self._pool.connection() as connection:
             cursor = await connection.execute(

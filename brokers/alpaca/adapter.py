@@ -66,9 +66,7 @@ class AlpacaAdapter:
             lambda: self._client.post("/orders", body, before_send=before_send), order.cl_ord_id
         )
 
-    def replace_order(
-        self, request: ReplaceOrder, *, before_send: BeforeSend
-    ) -> ExecutionReport:
+    def replace_order(self, request: ReplaceOrder, *, before_send: BeforeSend) -> ExecutionReport:
         """Ask for a change; the report is of the order that takes the old one's place."""
         path = f"/orders/{requests_of.order_id(request.broker_order_id)}"
         body = requests_of.replacement(request)
@@ -82,9 +80,7 @@ class AlpacaAdapter:
 
     def get_order(self, cl_ord_id: str) -> ExecutionReport | None:
         try:
-            row = self._client.get(
-                "/orders:by_client_order_id", {"client_order_id": cl_ord_id}
-            )
+            row = self._client.get("/orders:by_client_order_id", {"client_order_id": cl_ord_id})
         except NotFound:
             return None
         return self._remember(parse.parse_order(row), cl_ord_id)

@@ -123,9 +123,7 @@ class AlpacaClient:
         self._session.close()
 
     @contextmanager
-    def _departing(
-        self, rest: _OneAttempt, guard: BeforeSend | None, *, is_command: bool
-    ) -> Iterator[None]:
+    def _departing(self, rest: _OneAttempt, guard: BeforeSend | None, *, is_command: bool) -> Iterator[None]:
         self._pace.take(is_command=is_command)
         with departing(guard) as outgoing:
             rest.outgoing = outgoing

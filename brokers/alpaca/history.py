@@ -53,9 +53,7 @@ def list_order_rows(client: AlpacaClient, since: datetime) -> list[Any]:
         after = values.submitted_at_of(page[-1])
 
 
-def list_fills(
-    client: AlpacaClient, known: KnownOrders, since: datetime
-) -> list[ExecutionReport]:
+def list_fills(client: AlpacaClient, known: KnownOrders, since: datetime) -> list[ExecutionReport]:
     """List fills at or after ``since`` as TRADE reports, oldest first.
 
     Fills of one millisecond come in any order (github.com/alpacahq/Alpaca-API/issues/170), so

@@ -43,9 +43,7 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 def _find(text: str) -> ApiKey | None:
     keys = ApiKey.objects.select_related("user__trader__plan")
-    return keys.filter(
-        digest=api_key_digest(text), revoked_at__isnull=True, user__is_active=True
-    ).first()
+    return keys.filter(digest=api_key_digest(text), revoked_at__isnull=True, user__is_active=True).first()
 
 
 def _key_of(request: Request) -> str | None:

@@ -27,7 +27,9 @@ class OrderCursorPagination(CursorPagination):
         text = request.query_params.get("limit")
         if text is None:
             return self.page_size
-        if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= self.max_page_size):
+        if not (
+            text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= self.max_page_size
+        ):
             raise refuse("limit", FieldCode.OUT_OF_RANGE, f"must be between 1 and {self.max_page_size}")
         return int(text)
 
@@ -36,7 +38,7 @@ class OrderCursorPagination(CursorPagination):
         try:
             cursor = super().decode_cursor(request)
             if cursor is not None and cursor.position is not None:
-                UUID(cursor.position)
+                UUID(str(cursor.position))
         except (NotFound, ValueError):
             raise _bad_cursor() from None
         return cursor

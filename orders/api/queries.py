@@ -78,8 +78,8 @@ def _filter(name: str, values: list[str]) -> Q:
 
 def _status(text: str) -> Q:
     wanted = Q()
-    for word in text.split(",")[: len(_STATUSES) + 1]:
-        wanted |= to_word(word.strip(), _STATUSES)
+    for word in {word.strip().lower() for word in text.split(",")}:
+        wanted |= to_word(word, _STATUSES)
     return wanted
 
 

@@ -101,10 +101,11 @@ class ManualOrderForm(forms.Form):
     def add_field_error(self, error: FieldError) -> None:
         """Show an error beside its field, as a sentence that begins with the field's label."""
         name = _FIELD_OF.get(error.field, error.field)
+        message = error.message.replace("_", " ").rstrip(".")
         if name not in self.fields:
-            self.add_error(None, f"{error.field} {error.message}.")
+            self.add_error(None, f"{error.field.capitalize()} {message}.")
         elif name not in self.errors:
-            self.add_error(name, f"{self.fields[name].label or name.capitalize()} {error.message}.")
+            self.add_error(name, f"{self.fields[name].label or name.capitalize()} {message}.")
 
     def renew(self) -> None:
         """Give the form a new id, so that sending it again places an order of its own."""

@@ -22,9 +22,7 @@ class AttentionItem(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="attention_items"
     )
-    order = models.ForeignKey(
-        Order, models.PROTECT, null=True, blank=True, related_name="attention_items"
-    )
+    order = models.ForeignKey(Order, models.PROTECT, null=True, blank=True, related_name="attention_items")
     kind = models.CharField(max_length=32, choices=Kind)
     detail = models.CharField(max_length=500, blank=True)
     opened_at = models.DateTimeField(auto_now_add=True)

@@ -10,7 +10,9 @@ class Heartbeat(models.Model):
         FLEET = "fleet", "Fleet"
         SCHEDULE = "schedule", "Schedule (beat and sweeps)"
 
-    name = models.CharField(primary_key=True, max_length=96, help_text="The part, and its host where it has one.")
+    name = models.CharField(
+        primary_key=True, max_length=96, help_text="The part, and its host where it has one."
+    )
     part = models.CharField(max_length=16, choices=Part)
     at = models.DateTimeField()
     data = models.JSONField(default=dict)

@@ -93,8 +93,12 @@ class Order(models.Model):
             models.CheckConstraint(condition=Q(order_qty__gt=0), name="order_qty_positive"),
             models.CheckConstraint(condition=Q(cum_qty__gte=0), name="order_cum_qty_not_negative"),
             models.CheckConstraint(condition=Q(leaves_qty__gte=0), name="order_leaves_qty_not_negative"),
-            models.CheckConstraint(condition=Q(cl_ord_id__regex=r"^[0-9A-Za-z_.-]{1,28}$"), name="order_cl_ord_id_form"),
-            models.CheckConstraint(condition=Q(ord_status__in=list(OrdStatus)), name="order_ord_status_known"),
+            models.CheckConstraint(
+                condition=Q(cl_ord_id__regex=r"^[0-9A-Za-z_.-]{1,28}$"), name="order_cl_ord_id_form"
+            ),
+            models.CheckConstraint(
+                condition=Q(ord_status__in=list(OrdStatus)), name="order_ord_status_known"
+            ),
             models.CheckConstraint(condition=Q(side__in=list(Side)), name="order_side_known"),
             models.CheckConstraint(
                 condition=Q(ord_status__in=FINAL_STATUSES) | Q(next_check_at__isnull=False),
@@ -120,7 +124,9 @@ class Order(models.Model):
             models.Index(fields=["user", "-id"], name="order_user_recent"),
             # The drain and the sweep read only what is unfinished, however many orders have ended.
             models.Index(
-                fields=["user", "recorded_at"], condition=Q(ord_status="INITIALIZED"), name="order_undelivered"
+                fields=["user", "recorded_at"],
+                condition=Q(ord_status="INITIALIZED"),
+                name="order_undelivered",
             ),
             models.Index(
                 fields=["next_check_at"], condition=Q(next_check_at__isnull=False), name="order_due"

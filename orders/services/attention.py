@@ -31,7 +31,9 @@ def open_item(
     kind: AttentionItem.Kind, *, order: Order | None = None, user_id: int | None = None, detail: str = ""
 ) -> None:
     """Put something on the list; while an item of the same kind and order is open, nothing is added."""
-    item = AttentionItem(kind=kind, order=order, user_id=order.user_id if order else user_id, detail=detail[:500])
+    item = AttentionItem(
+        kind=kind, order=order, user_id=order.user_id if order else user_id, detail=detail[:500]
+    )
     AttentionItem.objects.bulk_create([item], ignore_conflicts=True)
 
 

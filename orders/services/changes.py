@@ -37,36 +37,82 @@ def state_of(order: Order) -> OrderState:
     return state_from_dict(order.state)
 
 
-def change_order(
-    order: Order,
-    event: Event,
-    *,
-    at: dt.datetime,
-    origin: Origin,
-    columns: Mapping[str, Any] | None = None,
-    keep_following: bool = False,
-    detail: Mapping[str, Any] | None = None,
-) -> bool:
-    """Apply ``event`` to a locked order, project its columns, and write its history row.
+class Change:
+    """The changes of one locked order in one transaction: events are applied in memory, then saved together.
 
-    ``columns`` are further columns to set; ``keep_following`` has the broker asked again even if the order ends here.
-    Returns whether the state changed; an event that changes nothing leaves no row, unless it brings stages.
-    Raises ``IllegalTransition`` for an own decision that the order's state does not allow.
+    Usable once: ``apply`` any number of events, then ``save``.
     """
-    before = state_of(order)
-    after = apply(before, event)
-    changed = after != before
-    for name, value in (columns or {}).items():
-        setattr(order, name, value)
-    was = order.ord_status
-    project(order, after)
-    _schedule(order, moved=order.ord_status != was, keep_following=keep_following)
-    if changed or columns or keep_following:
-        order.save(update_fields=[*PROJECTED, *(columns or {})])
-    if changed or origin.stages:
-        data = {**(detail or {}), **event_to_dict(event)}
-        write_event(order, kind=type(event).__name__, at=at, origin=origin, data=data)
-    return changed
+
+    def __init__(self, order: Order, origin: Origin) -> None:
+        self.order = order
+        self.changed = False
+        self._origin = origin
+        self._was = order.ord_status
+        self._state = state_of(order)
+        self._columns: set[str] = set()
+        self._events: list[OrderEvent] = []
+
+    @property
+    def state(self) -> OrderState:
+        return self._state
+
+    def apply(self, event: Event, *, at: dt.datetime, detail: Mapping[str, Any] | None = None) -> bool:
+        """Apply one event; return whether the state changed. One that changes nothing leaves no history row.
+
+        Raises ``IllegalTransition`` for an own decision that the order's state does not allow.
+        """
+        after = apply(self._state, event)
+        if after == self._state:
+            return False
+        self._state, self.changed = after, True
+        project(self.order, after)
+        self.note(type(event).__name__, at=at, data={**(detail or {}), **event_to_dict(event)})
+        return True
+
+    def set(self, **columns: Any) -> None:
+        """Set further columns of the order's row."""
+        for name, value in columns.items():
+            if getattr(self.order, name) != value:
+                setattr(self.order, name, value)
+                self._columns.add(name)
+
+    def note(self, kind: str, *, at: dt.datetime, data: Mapping[str, Any] | None = None) -> None:
+        """Add a history row."""
+        self._events.append(new_event(self.order, kind=kind, at=at, origin=self._origin, data=data))
+
+    def save(self, *, keep_following: bool = False) -> None:
+        """Write the row and its history; ``keep_following`` has the broker asked again even if the order ended."""
+        if not self._events and self._origin.stages:
+            self.note("Heard", at=timezone.now())  # nothing new, but when we heard is worth keeping
+        elif self._events:
+            self._events[0].stages = stage_texts(self._origin.stages)
+        self._schedule(keep_following)
+        if self._events:
+            OrderEvent.objects.bulk_create(self._events)
+        if self.changed or self._columns or keep_following:
+            self.order.save(update_fields=[*PROJECTED, *self._columns])
+
+    def _schedule(self, keep_following: bool) -> None:
+        """Say when the order is looked at next: never once it has ended, anew where its status has moved."""
+        order, moved = self.order, self.order.ord_status != self._was
+        if order.ord_status in FINAL_STATUSES and not keep_following:
+            order.next_check_at = None
+            return
+        if moved:
+            order.checks = 0
+        if moved or order.next_check_at is None:
+            order.next_check_at = next_check(order, timezone.now())
+
+
+def change_order(
+    order: Order, event: Event, *, at: dt.datetime, origin: Origin, columns: Mapping[str, Any] | None = None
+) -> bool:
+    """Apply one event to a locked order and save it; return whether the state changed."""
+    change = Change(order, origin)
+    change.apply(event, at=at)
+    change.set(**(columns or {}))
+    change.save()
+    return change.changed
 
 
 def project(order: Order, state: OrderState) -> None:
@@ -79,23 +125,20 @@ def project(order: Order, state: OrderState) -> None:
     order.ord_status = state.ord_status
 
 
-def _schedule(order: Order, *, moved: bool, keep_following: bool) -> None:
-    """Say when the order is looked at next: never once it has ended, anew where its status has moved."""
-    if order.ord_status in FINAL_STATUSES and not keep_following:
-        order.next_check_at = None
-        return
-    if moved:
-        order.checks = 0
-    if moved or order.next_check_at is None:
-        order.next_check_at = next_check(order, timezone.now())
-
-
 def write_event(
     order: Order, *, kind: str, at: dt.datetime, origin: Origin, data: Mapping[str, Any] | None = None
 ) -> None:
-    """Add a row to the order's history."""
+    """Add one row to the order's history."""
+    event = new_event(order, kind=kind, at=at, origin=origin, data=data)
+    event.stages = stage_texts(origin.stages)
+    event.save(force_insert=True)
+
+
+def new_event(
+    order: Order, *, kind: str, at: dt.datetime, origin: Origin, data: Mapping[str, Any] | None
+) -> OrderEvent:
     fence = origin.fence
-    OrderEvent.objects.create(
+    return OrderEvent(
         order=order,
         user_id=order.user_id,
         kind=kind,
@@ -105,9 +148,12 @@ def write_event(
         worker=fence.worker if fence else "",
         pid=fence.pid if fence else None,
         epoch=fence.epoch if fence else None,
-        stages={name: moment.isoformat() for name, moment in origin.stages.items()},
         data=dict(data or {}),
     )
+
+
+def stage_texts(stages: Stages) -> dict[str, str]:
+    return {name: moment.isoformat() for name, moment in stages.items()}
 
 
 def note_reply(order: Order) -> None:

@@ -1,6 +1,7 @@
 """The only door for a broker's facts, whichever way they come: answer, stream, poll or reconciliation."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -9,7 +10,7 @@ from brokers.models import BrokerAccount
 from brokers.types import ExecType, ExecutionReport, OrdStatus
 from orders.models import AttentionItem, Execution, Order
 from orders.services.attention import close_items, open_item
-from orders.services.changes import Origin, change_order, state_of
+from orders.services.changes import Change, Origin
 from orders.state import (
     Acknowledged,
     Bust,
@@ -48,57 +49,60 @@ class Applied:
 def apply_execution_report(
     report: ExecutionReport, *, account_id: uuid.UUID, origin: Origin
 ) -> Applied | None:
-    """Apply one report to its order: dedupe, state, row, execution, history, in one transaction.
+    """Apply one report; see ``apply_execution_reports``."""
+    return apply_execution_reports([report], account_id=account_id, origin=origin)
 
-    Returns None for an order that is not ours (recorded for the operators). Calling it twice with the same report
+
+def apply_execution_reports(
+    reports: Sequence[ExecutionReport], *, account_id: uuid.UUID, origin: Origin
+) -> Applied | None:
+    """Apply reports of one order, in order: dedupe, state, row, executions, history, in one transaction.
+
+    Returns None for an order that is not ours (noted for the operators). Calling it twice with the same report
     is safe and changes nothing. Facts need no lease: they are true whoever brings them.
     """
     with transaction.atomic():
         order = (
             Order.objects.select_for_update(of=("self",))
-            .filter(account=account_id, cl_ord_id=report.cl_ord_id)
+            .filter(account=account_id, cl_ord_id=reports[0].cl_ord_id)
             .first()
         )
         if order is None:
-            _note_unmatched(report, account_id)
+            _note_unmatched(reports[0], account_id)
             return None
-        if report.exec_type in FILLS and not _write_execution(order, report):
-            return Applied(order, changed=False, missing_fills=False)
-        return _apply(order, report, origin)
+        change = Change(order, origin)
+        for report in reports:
+            if report.exec_type not in FILLS or _write_execution(order, report):
+                _take(change, report)
+        # A fact that names more than we have counted must not end our asking.
+        missing_fills = max((report.cum_qty or 0) for report in reports) > order.cum_qty
+        change.save(keep_following=missing_fills)
+        if change.changed:
+            _settle_attention(order, overfilled=change.state.overfilled)
+        return Applied(order, change.changed, missing_fills)
 
 
-def _apply(order: Order, report: ExecutionReport, origin: Origin) -> Applied:
-    columns: dict[str, object] = {}
-    if report.broker_order_id and order.broker_order_id != report.broker_order_id:
-        columns["broker_order_id"] = report.broker_order_id
-    if order.transact_time is None or report.transact_time > order.transact_time:
-        columns["transact_time"] = report.transact_time
-    if report.text and report.text != order.text:
-        columns["text"] = report.text[:500]
+def _take(change: Change, report: ExecutionReport) -> None:
     event = event_of(report)
+    change.apply(event, at=report.transact_time)
+    order = change.order
+    if report.broker_order_id:
+        change.set(broker_order_id=report.broker_order_id)
+    if order.transact_time is None or report.transact_time > order.transact_time:
+        change.set(transact_time=report.transact_time)
+    if report.text:
+        change.set(text=report.text[:500])
     if isinstance(event, Rejected):
-        columns["reason"] = "REJECTED_BY_BROKER"
-    missing_fills = report.exec_type not in FILLS and _misses_fills(order, report)
-    changed = change_order(
-        order,
-        event,
-        at=report.transact_time,
-        origin=origin,
-        columns=columns,
-        keep_following=missing_fills,
-    )
-    if changed:
-        _settle_attention(order)
-    return Applied(order, changed, missing_fills)
+        change.set(reason="REJECTED_BY_BROKER")
 
 
-def _settle_attention(order: Order) -> None:
+def _settle_attention(order: Order, *, overfilled: bool) -> None:
     """Close what has settled itself, and open what a person must see."""
     if order.is_final:
         close_items(order, "settled by the broker's report")
     elif order.ord_status != OrdStatus.SUBMITTED:
         close_items(order, "the order was found at the broker", kind=AttentionItem.Kind.OUTCOME_UNKNOWN)
-    if state_of(order).overfilled:
+    if overfilled:
         open_item(AttentionItem.Kind.OVERFILL, order=order, detail=f"{order.cum_qty} of {order.order_qty}")
 
 
@@ -124,10 +128,6 @@ def _write_execution(order: Order, report: ExecutionReport) -> bool:
     if not known:
         row.save(force_insert=True)
     return not known
-
-
-def _misses_fills(order: Order, report: ExecutionReport) -> bool:
-    return report.cum_qty is not None and report.cum_qty > order.cum_qty
 
 
 def _note_unmatched(report: ExecutionReport, account_id: uuid.UUID) -> None:

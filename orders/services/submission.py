@@ -10,6 +10,7 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -20,6 +21,7 @@ from brokers.base import BrokerAdapter
 from brokers.errors import CredentialsRefused, MarketClosed, NotSent, OrderRejected, OutcomeUnknown
 from brokers.types import (
     BeforeSend,
+    ExecutionReport,
     NewOrder,
     OrdStatus,
     OrdType,
@@ -30,9 +32,10 @@ from brokers.types import (
 from orders.models import AttentionItem, Order
 from orders.services.attention import open_item
 from orders.services.changes import Origin, change_order, lock_order, write_event
-from orders.services.executions import Applied, apply_execution_report
+from orders.services.executions import Applied, apply_execution_reports
 from orders.services.leases import Fence, LeaseLost, hold_lease
-from orders.state import Denied, NotSent as NotSentEvent, Rejected, Submitted
+from orders.state import Denied, Rejected, Submitted
+from orders.state import NotSent as NotSentEvent
 
 MAX_BACKOFF_SECONDS = 30.0
 
@@ -53,11 +56,13 @@ def submit_order(
     adapter: BrokerAdapter,
     fence: Fence,
     before_send: BeforeSend,
+    heard: Callable[[], Sequence[ExecutionReport]],
     dequeued_at: dt.datetime,
 ) -> Applied | None:
     """Send one recorded order and apply the answer; None where it was not to be sent after all.
 
-    ``before_send`` is called right before the first byte leaves and raises ``LeaseLost`` to forbid it.
+    ``before_send`` is called right before the first byte leaves and raises ``LeaseLost`` to forbid it. ``heard``
+    gives what the broker's stream has told of this order meanwhile, so that one transaction takes in both.
     Raises ``LeaseLost`` where another process acts for the trader now.
     """
     sending = begin_submission(order_id, fence=fence, dequeued_at=dequeued_at)
@@ -71,19 +76,21 @@ def submit_order(
     except OrderRejected as error:
         return Applied(refuse_submission(sending, error, fence=fence, sent_at=sent_at), True, False)
     except NotSent as error:
-        undo_submission(sending, str(error), eligible_at=_eligible_at(sending, error), fence=fence)
+        undo_submission(
+            order_id, sending.attempt, str(error), eligible_at=_eligible_at(sending, error), fence=fence
+        )
         if isinstance(error, CredentialsRefused):
             _report_credentials(sending, error)
         return None
     except LeaseLost as error:
-        undo_submission(sending, str(error), eligible_at=None, fence=fence)
+        undo_submission(order_id, sending.attempt, str(error), eligible_at=None, fence=fence)
         raise
     except OutcomeUnknown as error:
         leave_unknown(sending, str(error), fence=fence, sent_at=sent_at)
         return None
     stages = {"sent": sent_at, "acknowledged": timezone.now()}
-    return apply_execution_report(
-        report, account_id=sending.account_id, origin=Origin("response", fence, stages)
+    return apply_execution_reports(
+        [report, *heard()], account_id=sending.account_id, origin=Origin("response", fence, stages)
     )
 
 
@@ -136,12 +143,12 @@ def command_of(order: Order) -> NewOrder:
 
 
 def undo_submission(
-    sending: Sending, why: str, *, eligible_at: dt.datetime | None, fence: Fence | None
+    order_id: uuid.UUID, attempt: int, why: str, *, eligible_at: dt.datetime | None, fence: Fence
 ) -> bool:
     """Take back a sending that provably did not happen; return False where another attempt has begun since."""
     with transaction.atomic():
-        order = lock_order(sending.order_id)
-        if order.ord_status != OrdStatus.SUBMITTED or order.attempt != sending.attempt:
+        order = lock_order(order_id)
+        if order.ord_status != OrdStatus.SUBMITTED or order.attempt != attempt:
             return False
         change_order(
             order,
@@ -153,9 +160,7 @@ def undo_submission(
     return True
 
 
-def refuse_submission(
-    sending: Sending, error: OrderRejected, *, fence: Fence, sent_at: dt.datetime
-) -> Order:
+def refuse_submission(sending: Sending, error: OrderRejected, *, fence: Fence, sent_at: dt.datetime) -> Order:
     """Record the broker's proven refusal."""
     now = timezone.now()
     with transaction.atomic():
@@ -226,6 +231,7 @@ def _eligible_at(sending: Sending, error: NotSent) -> dt.datetime:
 
 def _report_credentials(sending: Sending, error: CredentialsRefused) -> None:
     open_item(
-        AttentionItem.Kind.CREDENTIALS_REFUSED, order=Order.objects.get(pk=sending.order_id), detail=str(error)
+        AttentionItem.Kind.CREDENTIALS_REFUSED,
+        order=Order.objects.get(pk=sending.order_id),
+        detail=str(error),
     )
-

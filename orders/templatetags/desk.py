@@ -49,15 +49,19 @@ def ms(value: float) -> str:
 def when(at: datetime | None, style: str = "full") -> SafeString | str:
     """Render a moment in the trader's time zone, with UTC in its title.
 
-    ``style`` is ``full`` (day and time), ``clock`` (the time to the millisecond) or ``day``.
+    ``style`` is ``full`` (day and time), ``exact`` (that to the millisecond), ``clock`` (the time alone) or
+    ``stacked`` (the time above the day).
     """
     if at is None:
         return ""
     local, utc = timezone.localtime(at), at.astimezone(UTC)
-    shown = {
+    shown: str | SafeString = {
         "full": f"{local:%Y-%m-%d %H:%M:%S}",
+        "exact": f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d}",
+        "stacked": format_html(
+            '<span>{}</span> <span class="soft">{}</span>', f"{local:%H:%M:%S}", f"{local:%Y-%m-%d}"
+        ),
         "clock": f"{local:%H:%M:%S}.{local.microsecond // 1000:03d}",
-        "day": f"{local:%Y-%m-%d}",
     }[style]
     title = f"{utc:%Y-%m-%d %H:%M:%S}.{utc.microsecond // 1000:03d} UTC"
     return format_html('<time datetime="{}" title="{}">{}</time>', utc.isoformat(), title, shown)

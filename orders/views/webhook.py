@@ -89,7 +89,9 @@ async def _recorded(record: "partial[list[Order]]"):  # type: ignore[no-untyped-
     except AlreadyRecorded as error:
         order_id = str(error.order_id) if error.order_id else None
         detail = "This alert was accepted before; nothing was done."
-        raise ProblemError(Problem(ProblemType.DUPLICATE_ALERT, detail, extra={"order_id": order_id})) from None
+        raise ProblemError(
+            Problem(ProblemType.DUPLICATE_ALERT, detail, extra={"order_id": order_id})
+        ) from None
     except QuotaExceeded as error:
         raise ProblemError(over_quota(error)) from None
     except SizingError as error:
@@ -100,9 +102,7 @@ async def _recorded(record: "partial[list[Order]]"):  # type: ignore[no-untyped-
         raise ProblemError(unavailable("The desk's database is not reachable.")) from None
 
 
-def _record(
-    *, token: str, alert: Alert, raw: bytes, signature: str | None, budget: Budget
-) -> list[Order]:
+def _record(*, token: str, alert: Alert, raw: bytes, signature: str | None, budget: Budget) -> list[Order]:
     """Pass the layers and the gates, then record: one unit in one thread."""
     strategy = pass_layers(
         strategy_by_token(token), alert, raw=raw, signature=signature, now=budget.received_at

@@ -1,8 +1,11 @@
 """One account's open session at its broker: adapter and stream, in this worker only."""
 
 import json
+import threading
 import uuid
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import structlog
 from django.conf import settings
@@ -11,16 +14,18 @@ from django.db import close_old_connections
 from brokers.base import BrokerAdapter, Stream
 from brokers.models import BrokerAccount
 from brokers.registry import AdapterOptions, get_broker
-from brokers.types import ExecutionReport
+from brokers.types import ExecType, ExecutionReport
 from brokers.vault.keys import Purpose
 from brokers.vault.sealing import open_sealed
 from orders.services.changes import Origin
-from orders.services.executions import apply_execution_report
+from orders.services.executions import apply_execution_reports
 from orders.services.leases import Fence
 from orders.services.verification import check_all_now
 from tasks.replies import answer
 
 log = structlog.get_logger(__name__)
+
+ACKNOWLEDGEMENTS = (ExecType.PENDING_NEW, ExecType.NEW)
 
 
 def open_adapter(account: BrokerAccount) -> BrokerAdapter:
@@ -40,7 +45,40 @@ class AccountSession:
         self.adapter = open_adapter(account)
         self._fence = fence
         self._wake = wake
+        self._hold = threading.Lock()
+        self._held_id: str | None = None
+        self._held: list[ExecutionReport] = []
+        self._awaited: deque[str] = deque(maxlen=100)
+        self._early: dict[str, list[ExecutionReport]] = {}  # the stream's thread only
         self.stream: Stream = self.adapter.stream(on_report=self._on_report, on_gap=self._on_gap)
+
+    def await_fill(self, cl_ord_id: str) -> None:
+        """This order was acknowledged and will fill in a moment: take its stream's acknowledgements in with the fill.
+
+        Should no fill follow, the check that is due in seconds tells as much.
+        """
+        self._awaited.append(cl_ord_id)
+
+    @contextmanager
+    def holding(self, cl_ord_id: str) -> Iterator[Callable[[], list[ExecutionReport]]]:
+        """While this order is being sent, keep what the stream tells of it; the block takes it in with the answer.
+
+        What nobody has taken at the end of the block is applied then.
+        """
+        with self._hold:
+            self._held_id = cl_ord_id
+        try:
+            yield self._take_held
+        finally:
+            left = self._take_held()
+            if left:
+                self._apply(left)
+
+    def _take_held(self) -> list[ExecutionReport]:
+        """Return what was kept, and keep no more."""
+        with self._hold:
+            held, self._held, self._held_id = self._held, [], None
+        return held
 
     def close(self) -> None:
         self.stream.close()
@@ -49,9 +87,20 @@ class AccountSession:
     # --- in the stream's thread; rows are locked, so it and the loop cannot corrupt each other ---
 
     def _on_report(self, report: ExecutionReport) -> None:
+        with self._hold:
+            if report.cl_ord_id == self._held_id:
+                self._held.append(report)
+                return
+        before = self._early.pop(report.cl_ord_id, [])
+        if report.exec_type in ACKNOWLEDGEMENTS and report.cl_ord_id in self._awaited:
+            self._early[report.cl_ord_id] = [*before, report]
+            return
         close_old_connections()
-        applied = apply_execution_report(
-            report, account_id=self.account_id, origin=Origin("stream", self._fence)
+        self._apply([*before, report])
+
+    def _apply(self, reports: list[ExecutionReport]) -> None:
+        applied = apply_execution_reports(
+            reports, account_id=self.account_id, origin=Origin("stream", self._fence)
         )
         if applied is not None and applied.changed:
             answer(applied.order)

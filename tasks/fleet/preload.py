@@ -6,18 +6,18 @@ import django
 
 django.setup()
 
-import alpaca.data.historical  # noqa: E402, F401
+import alpaca.data.historical  # noqa: E402
 import alpaca.trading.client  # noqa: E402, F401
-import celery.app.control  # noqa: E402, F401
-import celery.concurrency.solo  # noqa: E402, F401
-import celery.worker  # noqa: E402, F401
+import celery.app.control  # noqa: E402
+import celery.concurrency.solo  # noqa: E402
+import celery.worker  # noqa: E402
 import celery.worker.consumer  # noqa: E402, F401
-import django.db.backends.postgresql.base  # noqa: E402, F401
+import django.db.backends.postgresql.base  # noqa: E402
 import kombu.transport.redis  # noqa: E402, F401
 
 import brokers.paper.factory  # noqa: E402, F401
-import tasks.execution  # noqa: E402, F401
-import tasks.fleet.worker  # noqa: E402, F401
+import tasks.execution  # noqa: E402
+import tasks.fleet.worker  # noqa: E402
 import tasks.pool  # noqa: E402, F401
 
 gc.collect()

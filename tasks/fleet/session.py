@@ -10,7 +10,7 @@ from django.utils import timezone
 from brokers.models import BrokerAccount
 from brokers.types import OrdStatus, OrdType, PositionEffect
 from orders.models import Order
-from orders.selectors import has_open_orders, orders_due, orders_in_flight, undelivered_orders
+from orders.selectors import has_open_orders, orders_due, unsent_orders
 from orders.services.executions import Applied
 from orders.services.leases import Fence, LeaseLost
 from orders.services.submission import submit_order
@@ -52,18 +52,10 @@ class TraderSession:
 
     def work(self) -> bool:
         """Look up what others left in flight, send, check; return whether anything was done."""
-        found = self._look_up_inherited()
-        sent = self._send_due()
-        return self._check_due() or sent or found
+        worked = self._work_off()
+        return self._check_due() or worked
 
     # --- look up ---
-
-    def _look_up_inherited(self) -> bool:
-        """Orders in flight under an older epoch are looked up at once: their sender is gone."""
-        inherited = [order for order in orders_in_flight(self.user_id) if order.epoch != self.fence.epoch]
-        for order in inherited:
-            self._look_up(order)
-        return bool(inherited)
 
     def _look_up(self, order: Order) -> None:
         self._progress()
@@ -72,29 +64,44 @@ class TraderSession:
 
     # --- send ---
 
-    def _send_due(self) -> bool:
-        """Send one order after the other, choosing anew each time, since an exit may have come in."""
-        sent = False
-        while (order := pick_next(undelivered_orders(self.user_id), self._blocked())) is not None:
-            self._progress()
-            self._send(order)
-            sent = True
-        return sent
+    def _work_off(self) -> bool:
+        """Send one order after the other, choosing anew each time, since an exit may have come in.
 
-    def _blocked(self) -> set[tuple[uuid.UUID, str]]:
-        """While an order's outcome is unknown, no further entry in its symbol goes out."""
-        return {(order.account_id, order.symbol) for order in orders_in_flight(self.user_id)}
+        Orders in flight under an older epoch are looked up first: their sender is gone.
+        """
+        worked = False
+        inherited: set[uuid.UUID] = set()
+        while True:
+            orders = unsent_orders(self.user_id)
+            in_flight = [order for order in orders if order.ord_status == OrdStatus.SUBMITTED]
+            for order in in_flight:
+                if order.epoch != self.fence.epoch and order.id not in inherited:
+                    inherited.add(order.id)
+                    self._look_up(order)
+                    break
+            else:
+                recorded = [order for order in orders if order.ord_status == OrdStatus.INITIALIZED]
+                order = pick_next(recorded, {_place(order) for order in in_flight})
+                if order is None:
+                    return worked
+                self._send(order)
+            worked = True
 
     def _send(self, order: Order) -> None:
+        self._progress()
         dequeued_at = timezone.now()
         account = self._account(order.account_id)
-        applied = submit_order(
-            order.id,
-            adapter=account.adapter,
-            fence=self.fence,
-            before_send=self.before_send,
-            dequeued_at=dequeued_at,
-        )
+        if order.ord_type == OrdType.MARKET:
+            account.await_fill(order.cl_ord_id)
+        with account.holding(order.cl_ord_id) as heard:
+            applied = submit_order(
+                order.id,
+                adapter=account.adapter,
+                fence=self.fence,
+                before_send=self.before_send,
+                heard=heard,
+                dequeued_at=dequeued_at,
+            )
         self._answer(applied)
         if order.ord_type == OrdType.MARKET and not account.stream.is_live:
             self._follow_fill(order, account)

@@ -124,7 +124,9 @@ class Supervisor:
                 user_id = child.slot.user_id or None
                 log.error("worker wedged, killed", pid=pid, user_id=user_id, still_seconds=round(still))
                 child.process.kill()
-                open_item(AttentionItem.Kind.WORKER_WEDGED, user_id=user_id, detail=f"pid {pid}, {still:.0f} s")
+                open_item(
+                    AttentionItem.Kind.WORKER_WEDGED, user_id=user_id, detail=f"pid {pid}, {still:.0f} s"
+                )
 
     def _heartbeat(self) -> None:
         now = boottime()

@@ -12,7 +12,7 @@ from venue.engine.positions import apply_fill
 from venue.models import Position
 
 
-def D(text: str) -> Decimal:
+def dec(text: str) -> Decimal:
     return Decimal(text)
 
 
@@ -39,9 +39,9 @@ def D(text: str) -> Decimal:
 def test_apply_fill(
     held: tuple[str, str], side: str, qty: str, price: str, after: tuple[str, str], cash: str
 ) -> None:
-    before = Position(uuid4(), "AAPL", D(held[0]), D(held[1]))
-    position, delta = apply_fill(before, side, D(qty), D(price))
-    assert (position.qty, position.cost, delta) == (D(after[0]), D(after[1]), D(cash))
+    before = Position(uuid4(), "AAPL", dec(held[0]), dec(held[1]))
+    position, delta = apply_fill(before, side, dec(qty), dec(price))
+    assert (position.qty, position.cost, delta) == (dec(after[0]), dec(after[1]), dec(cash))
 
 
 def test_position_is_valued_at_the_present_price(venue: VenueProcess, trader: Trader) -> None:

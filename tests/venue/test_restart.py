@@ -97,8 +97,8 @@ def test_database_connections_cut_under_load(mortal: VenueProcess) -> None:
         if number % 15 == 7:
             with psycopg.connect(mortal.database_url, autocommit=True) as connection:
                 connection.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-                    " AND pid <> pg_backend_pid()"
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
     eventually(lambda: trader.call("GET", "/v2/orders").json() == [], 20)
     fills = Counter(row["order_id"] for row in mortal.ledger(trader) if row["kind"] == "fill")

@@ -50,7 +50,7 @@ def test_both_forms_of_authentication_and_refusal(venue: VenueProcess, trader: T
         assert events.receive() == {"stream": "authorization", "data": expected}
     with connect(venue.stream_url) as connection:
         events = Events(connection)
-        events.send({"action": "auth", "key": trader.key_id, "secret": "wrong"})
+        events.send({"action": "auth", "key": trader.key_id, "secret": "\ud800"})
         assert events.receive()["data"]["status"] == "unauthorized"
         with pytest.raises(ConnectionClosed):
             events.receive()

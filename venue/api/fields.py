@@ -35,9 +35,15 @@ def text(document: Mapping[str, Any], name: str) -> str | None:
     value = document.get(name)
     if value is None or value == "":
         return None
-    if not isinstance(value, str) or "\0" in value:
+    # A NUL or half a surrogate pair is valid JSON and no text that PostgreSQL keeps.
+    if not isinstance(value, str) or "\0" in value or value != storable(value):
         raise malformed(f"{name} must be a string")
     return value
+
+
+def storable(value: str) -> str:
+    """Return a text without what PostgreSQL cannot keep."""
+    return value.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def required_choice(document: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str:

@@ -70,7 +70,7 @@ def as_given(body: dict[str, Any]) -> Ticket:
     """Keep of a body that is refused what the ledger shall show, however odd it is."""
 
     def given(name: str) -> str:
-        return str(body.get(name) or "").replace("\0", "")[:MAX_CLIENT_ORDER_ID]
+        return fields.storable(str(body.get(name) or ""))[:MAX_CLIENT_ORDER_ID]
 
     return Ticket(
         symbol=given("symbol"),
@@ -84,9 +84,10 @@ def as_given(body: dict[str, Any]) -> Ticket:
 def _refuse_unsupported(body: dict[str, Any]) -> None:
     if body.get("type") == "trailing_stop":
         raise unprocessable("trailing_stop orders are not supported")
-    order_class = body.get("order_class") or "simple"
-    if order_class != "simple":
-        raise unprocessable(f"order_class {str(order_class)[:32]} is not supported")
+    if body.get("order_class"):
+        order_class = fields.required_choice(body, "order_class", ("simple", "bracket", "oco", "oto", "mleg"))
+        if order_class != "simple":
+            raise unprocessable(f"order_class {order_class} is not supported")
     for name in ("take_profit", "stop_loss", "legs", "trail_price", "trail_percent"):
         if body.get(name):
             raise unprocessable(f"{name} is not supported for simple orders")

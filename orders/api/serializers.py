@@ -1,0 +1,192 @@
+"""The forms of the API's answers. Orders are written by ``orders.rendering``, as everywhere at the desk.
+
+DRF takes the fields out of the class, so one may be called ``source`` or ``data``; the type checker cannot know.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from brokers.models import BrokerAccount
+from brokers.types import OrdStatus, OrdType, PositionEffect, Side, TimeInForce
+from orders.intake.problem import ProblemType
+from orders.models import Order, Source, Strategy
+from orders.rendering import event_json, fill_json, order_json
+from orders.selectors import timeline_of
+
+
+def _decimal(**options: Any) -> serializers.DecimalField:
+    return serializers.DecimalField(max_digits=24, decimal_places=10, **options)
+
+
+class OrderSerializer(serializers.Serializer[Order]):
+    """An order, and what has become of it."""
+
+    id = serializers.UUIDField()
+    cl_ord_id = serializers.CharField(help_text="The id under which the broker knows the order.")
+    account = serializers.UUIDField()
+    symbol = serializers.CharField()
+    side = serializers.ChoiceField([str(side) for side in Side])
+    ord_type = serializers.ChoiceField([str(kind) for kind in OrdType])
+    time_in_force = serializers.ChoiceField([str(tif) for tif in TimeInForce])
+    order_qty = _decimal()
+    price = _decimal(allow_null=True)
+    stop_px = _decimal(allow_null=True)
+    cum_qty = _decimal(help_text="Filled so far.")
+    leaves_qty = _decimal(help_text="Still open; zero once the order has ended.")
+    avg_px = _decimal(allow_null=True)
+    ord_status = serializers.ChoiceField([str(status) for status in OrdStatus])
+    reason = serializers.CharField(allow_null=True, help_text="Why it was denied or rejected: a code.")
+    text = serializers.CharField(allow_null=True)
+    position_effect = serializers.ChoiceField([str(effect) for effect in PositionEffect])
+    source = serializers.ChoiceField(Source.choices)  # type: ignore[assignment]
+    simulation = serializers.BooleanField()
+    auto_exit = serializers.BooleanField()
+    exit_quantity = _decimal(allow_null=True)
+    position_before = _decimal(allow_null=True)
+    submitted_at = serializers.DateTimeField(allow_null=True)
+    transact_time = serializers.DateTimeField(allow_null=True)
+
+    def to_representation(self, instance: Order) -> dict[str, Any]:
+        return order_json(instance)
+
+
+class FillSerializer(serializers.Serializer[Any]):
+    """One execution."""
+
+    exec_id = serializers.CharField()
+    exec_type = serializers.CharField()
+    exec_ref_id = serializers.CharField(
+        allow_null=True, help_text="The fill that this one corrects or takes back."
+    )
+    last_qty = _decimal()
+    last_px = _decimal()
+    transact_time = serializers.DateTimeField()
+
+
+class EventSerializer(serializers.Serializer[Any]):
+    """One line of an order's timeline."""
+
+    kind = serializers.CharField()
+    at = serializers.DateTimeField()
+    recorded_at = serializers.DateTimeField()
+    ord_status = serializers.CharField(help_text="The order's status afterwards.")
+    source = serializers.CharField(  # type: ignore[assignment]
+        help_text="Which way it came: web, worker, response, stream, poll, sweep."
+    )
+    worker = serializers.CharField(allow_null=True)
+    pid = serializers.IntegerField(allow_null=True)
+    epoch = serializers.IntegerField(allow_null=True)
+    stages = serializers.DictField(
+        child=serializers.DateTimeField(), help_text="Stage of the way to its time."
+    )
+    data = serializers.DictField(help_text="What there is to know of it.")  # type: ignore[assignment]
+
+
+class OrderDetailSerializer(OrderSerializer):
+    """An order with its fills and its whole timeline."""
+
+    fills = FillSerializer(many=True)
+    events = EventSerializer(many=True)
+
+    def to_representation(self, instance: Order) -> dict[str, Any]:
+        fills = instance.executions.order_by("transact_time", "id")
+        return {
+            **order_json(instance),
+            "fills": [fill_json(fill) for fill in fills],
+            "events": [event_json(event) for event in timeline_of(instance)],
+        }
+
+
+class AcceptedOrderSerializer(OrderSerializer):
+    """An order whose outcome is not known yet."""
+
+    url = serializers.URLField(help_text="Where to ask for it.")
+
+
+class NewOrderSerializer(serializers.Serializer[Any]):
+    """What ``POST /orders`` takes; ``orders.intake.order_request`` reads it. Unknown fields are refused."""
+
+    symbol = serializers.CharField(max_length=53, help_text="With or without an exchange before a colon.")
+    side = serializers.ChoiceField([str(side) for side in Side])
+    quantity = _decimal(
+        required=False,
+        help_text="A number or a numeric string. Without it an order to close closes all there is.",
+    )
+    order_type = serializers.ChoiceField([str(kind) for kind in OrdType], default="MARKET")
+    price = _decimal(required=False)
+    stop_price = _decimal(required=False)
+    time_in_force = serializers.ChoiceField([str(tif) for tif in TimeInForce], required=False)
+    position_effect = serializers.ChoiceField(
+        [str(effect) for effect in PositionEffect],
+        default="OPEN",
+        help_text="`CLOSE` never sells or buys more than the position.",
+    )
+    account = serializers.UUIDField(required=False, help_text="Needed where there are several.")
+    id = serializers.CharField(required=False, max_length=200, help_text="Your own reference. Not a key.")
+
+
+class FieldErrorSerializer(serializers.Serializer[Any]):
+    field = serializers.CharField()
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """Problem details (RFC 9457)."""
+
+    type = serializers.ChoiceField([kind.uri for kind in ProblemType])
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    errors = FieldErrorSerializer(many=True, required=False)  # type: ignore[assignment]
+    order_id = serializers.UUIDField(required=False, help_text="Of the order that a used key has placed.")
+
+
+class AccountSerializer(serializers.ModelSerializer[BrokerAccount]):
+    """A broker account; its credentials are never shown."""
+
+    verified = serializers.SerializerMethodField()
+
+    class Meta:
+        model = BrokerAccount
+        fields = [
+            "id",
+            "label",
+            "broker",
+            "external_id",
+            "simulation",
+            "verified",
+            "verified_at",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+    def get_verified(self, account: BrokerAccount) -> bool:
+        return account.verified_at is not None
+
+
+class StrategySerializer(serializers.ModelSerializer[Strategy]):
+    """A strategy; of its webhook's token the first characters only."""
+
+    token_prefix = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Strategy
+        fields = [
+            "id",
+            "name",
+            "token_prefix",
+            "accounts",
+            "allowed_symbols",
+            "default_quantity",
+            "queues_for_open",
+            "paused",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+    def get_token_prefix(self, strategy: Strategy) -> str:
+        return strategy.token[:6]

@@ -1,0 +1,25 @@
+"""The addresses of API v1: without a slash at the end, and tolerated with one."""
+
+from __future__ import annotations
+
+from django.urls import path, re_path
+
+from orders.api import schema  # noqa: F401 - registers itself with drf-spectacular
+from orders.api.orders import OrdersView, OrderView
+from orders.api.views import AccountsView, NothingHereView, SchemaView, StrategiesView
+
+app_name = "api"
+
+ROUTES = {
+    "orders": (OrdersView, "order-list"),
+    "orders/<uuid:order_id>": (OrderView, "order-detail"),
+    "accounts": (AccountsView, "account-list"),
+    "strategies": (StrategiesView, "strategy-list"),
+    "schema": (SchemaView, "schema"),
+}
+
+urlpatterns = [
+    *(path(f"{route}/", view.as_view()) for route, (view, _) in ROUTES.items()),
+    *(path(route, view.as_view(), name=name) for route, (view, name) in ROUTES.items()),
+    re_path("", NothingHereView.as_view()),
+]
