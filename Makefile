@@ -56,7 +56,7 @@ lint: setup ## Style, types, import rules, templates, migrations, deployment set
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/djlint --lint --quiet templates
-	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
 
 # The settings that a production desk must have; none of these values is a secret of anyone's.

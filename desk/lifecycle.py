@@ -157,7 +157,7 @@ def _wait_ready(config: Config, child: subprocess.Popen[bytes] | None) -> None:
         if phase and phase != told:
             told = phase
             print("  waiting until every part is ready" if phase == "running" else f"  {phase}", flush=True)
-        time.sleep(0.1)
+        time.sleep(0.25)
 
 
 def _is_ready(config: Config) -> bool:

@@ -130,7 +130,7 @@ def strategies_of(user: AbstractBaseUser) -> QuerySet[Strategy]:
     return Strategy.objects.filter(user=user.pk).prefetch_related("accounts").order_by("name")
 
 
-def latest_signals(user: AbstractBaseUser, *, limit: int = 20) -> QuerySet[Signal]:
+def latest_signals(user: AbstractBaseUser, *, limit: int = 12) -> QuerySet[Signal]:
     """Return the trader's newest signals, newest first, each with the orders that it made."""
     orders = Prefetch("orders", Order.objects.defer("state").order_by("id"))
     return (

@@ -8,6 +8,7 @@ import asyncio
 import uuid
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any
 
 import redis
 import redis.asyncio
@@ -117,18 +118,19 @@ class ReplyBoard:
             try:
                 if last_id == b"$":
                     last_id = await self._newest_id()
-                answer = await self._blocking.xread({settings.REPLY_STREAM: last_id}, block=BLOCK_MS)
+                answer: Any = await self._blocking.xread({settings.REPLY_STREAM: last_id}, block=BLOCK_MS)
             except (redis.RedisError, OSError) as error:
                 log.warning("replies not readable", error=str(error))
                 await asyncio.sleep(RECONNECT_SECONDS)
                 continue
             for _, entries in answer or ():
-                for last_id, fields in entries:
+                for entry_id, fields in entries:
+                    last_id = entry_id
                     self._wake(fields)
 
     async def _newest_id(self) -> bytes:
-        newest = await self._blocking.xrevrange(settings.REPLY_STREAM, count=1)
-        return newest[0][0] if newest else b"0-0"
+        newest: Any = await self._blocking.xrevrange(settings.REPLY_STREAM, count=1)
+        return bytes(newest[0][0]) if newest else b"0-0"
 
     def _wake(self, fields: dict[bytes, bytes]) -> None:
         event = self._waiting.get(uuid.UUID(bytes=fields[b"order"]))

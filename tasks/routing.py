@@ -17,7 +17,7 @@ def user_queue(user_id: int) -> str:
 
 
 def ring(user_id: int) -> None:
-    """Ring the doorbell of the trader's worker. Raises ``kombu.exceptions.OperationalError`` without Redis."""
+    """Ring the trader's worker. Raises ``kombu.exceptions.OperationalError`` without Redis."""
     _publish("orders.execute", user_id, user_queue(user_id))
 
 

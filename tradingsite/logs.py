@@ -4,8 +4,9 @@ import logging.config
 from typing import Any
 
 import structlog
+from structlog.typing import Processor
 
-shared = [
+shared: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,

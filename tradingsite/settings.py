@@ -311,6 +311,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "PREPROCESSING_HOOKS": ["orders.api.schema.without_slashes"],
+    "ENUM_NAME_OVERRIDES": {"OrdTypeEnum": "brokers.types.OrdType"},
 }
 
 # --- logs -----------------------------------------------------------------------------------------

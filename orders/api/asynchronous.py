@@ -19,8 +19,8 @@ from orders.views.waiting import in_database
 class AsyncPostView(APIView):
     """Runs ``post``, a coroutine, on the event loop; the other methods in a thread, as in any DRF view.
 
-    DRF's own dispatch is synchronous: there a POST would hold its thread, and with it a database connection, for
-    as long as it waits. Here authentication, CSRF and permissions are one short unit in a thread.
+    DRF's own dispatch is synchronous: there a POST would hold its thread, and with it a database
+    connection, for as long as it waits. Here authentication, CSRF and permissions are one short unit.
     """
 
     view_is_async = True

@@ -52,7 +52,7 @@ HEADERS = [
         "Prefer",
         str,
         OpenApiParameter.HEADER,
-        description="`wait=N` waits N seconds at most for the outcome, `respond-async` not at all (RFC 7240).",
+        description="`wait=N`: at most N seconds for the outcome; `respond-async`: none (RFC 7240).",
     ),
 ]
 
@@ -89,7 +89,7 @@ class OrdersView(AsyncPostView, ListAPIView[Order]):
     async def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Place an order and wait for its outcome: a market order's end, a resting order's acknowledgement.
 
-        An order that the broker or a guard refused is an outcome too: 201 with `ord_status` REJECTED or DENIED.
+        That the broker or a guard refused it is an outcome too: 201 with `ord_status` REJECTED or DENIED.
         """
         order_request = parse_order_request(self.raw_body, request.headers.get("Content-Type"))
         waiting = waiting_for(request.headers.get("Prefer"), settings.ORDER_BUDGET_SECONDS)

@@ -1,6 +1,7 @@
 """The forms of the API's answers. Orders are written by ``orders.rendering``, as everywhere at the desk.
 
-DRF takes the fields out of the class, so one may be called ``source`` or ``data``; the type checker cannot know.
+DRF takes the fields out of the class, so one may be called ``source`` or ``data``, which the type
+checker cannot know.
 """
 
 from __future__ import annotations

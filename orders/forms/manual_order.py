@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Model
 from django.http import QueryDict
 
 from brokers.models import BrokerAccount
@@ -38,6 +39,14 @@ def _number(label: str, help_text: str) -> forms.CharField:
     return forms.CharField(label=label, help_text=help_text, max_length=40, required=False, widget=widget)
 
 
+class AccountChoiceField(forms.ModelChoiceField):
+    """Accounts by their label, and by whether real money moves there."""
+
+    def label_from_instance(self, obj: Model) -> str:
+        account = cast(BrokerAccount, obj)
+        return f"{account.label}, {'simulation' if account.simulation else 'real money'}"
+
+
 class ManualOrderForm(forms.Form):
     """A manual order; ``order_request`` holds it once ``is_valid()`` has said yes.
 
@@ -46,7 +55,7 @@ class ManualOrderForm(forms.Form):
     """
 
     form_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
-    account = forms.ModelChoiceField(
+    account = AccountChoiceField(
         BrokerAccount.objects.none(), empty_label=None, error_messages={"required": "Choose an account."}
     )
     symbol = forms.CharField(
@@ -75,8 +84,9 @@ class ManualOrderForm(forms.Form):
     def __init__(self, data: QueryDict | None = None, *, user: AbstractBaseUser) -> None:
         super().__init__(data, label_suffix="")
         self.order_request: OrderRequest | None = None
-        account = cast("forms.ModelChoiceField[BrokerAccount]", self.fields["account"])
-        account.queryset = BrokerAccount.objects.filter(user=user.pk).order_by("label")
+        account = cast(AccountChoiceField, self.fields["account"])
+        # Simulation comes first: what stands there unasked moves no money.
+        account.queryset = BrokerAccount.objects.filter(user=user.pk).order_by("-simulation", "label")
 
     @property
     def idempotency_key(self) -> str:

@@ -32,10 +32,6 @@ def _choices(enum: type) -> list[tuple[str, str]]:
     return [(str(member), str(member).replace("_", " ").capitalize()) for member in enum]  # type: ignore[attr-defined]
 
 
-def _quantity(**options: object) -> "models.DecimalField[object, object]":
-    return models.DecimalField(max_digits=21, decimal_places=9, **options)  # type: ignore[arg-type]
-
-
 class Order(models.Model):
     """One order. Its status and quantities are a projection of its events, never set by hand."""
 
@@ -55,15 +51,15 @@ class Order(models.Model):
     side = models.CharField(max_length=8, choices=_choices(Side))
     ord_type = models.CharField(max_length=16, choices=_choices(OrdType))
     time_in_force = models.CharField(max_length=8, choices=_choices(TimeInForce))
-    order_qty = _quantity()
-    price = _quantity(null=True, blank=True)
-    stop_px = _quantity(null=True, blank=True)
+    order_qty = models.DecimalField(max_digits=21, decimal_places=9)
+    price = models.DecimalField(max_digits=21, decimal_places=9, null=True, blank=True)
+    stop_px = models.DecimalField(max_digits=21, decimal_places=9, null=True, blank=True)
     position_effect = models.CharField(max_length=8, choices=_choices(PositionEffect))
 
     # What has become of it: the projection.
     ord_status = models.CharField(max_length=16, choices=_choices(OrdStatus))
-    cum_qty = _quantity(default=0)
-    leaves_qty = _quantity()
+    cum_qty = models.DecimalField(max_digits=21, decimal_places=9, default=0)
+    leaves_qty = models.DecimalField(max_digits=21, decimal_places=9)
     avg_px = models.DecimalField(max_digits=24, decimal_places=10, null=True, blank=True)
     state = models.JSONField(help_text="The order's state, from which the columns above are projected.")
     reason = models.CharField(max_length=32, blank=True, help_text="Why it was denied or rejected: a code.")
@@ -72,8 +68,8 @@ class Order(models.Model):
 
     # A reversal's closing order.
     auto_exit = models.BooleanField(default=False)
-    exit_quantity = _quantity(null=True, blank=True)
-    position_before = _quantity(null=True, blank=True)
+    exit_quantity = models.DecimalField(max_digits=21, decimal_places=9, null=True, blank=True)
+    position_before = models.DecimalField(max_digits=21, decimal_places=9, null=True, blank=True)
 
     # Sending and following it.
     attempt = models.PositiveSmallIntegerField(default=0)

@@ -76,7 +76,7 @@ def expire_lease(*, user_id: int, epoch: int) -> bool:
     """End a lease at once (its process is gone, or lets go); return whether it was live."""
     with connection.cursor() as cursor:
         cursor.execute(EXPIRE, [user_id, epoch])
-        return cursor.rowcount > 0
+        return bool(cursor.rowcount)
 
 
 def hold_lease(fence: Fence) -> None:

@@ -43,7 +43,7 @@ def spend_quota(*, trader: Trader, count: int, now: dt.datetime) -> None:
     zone = zoneinfo.ZoneInfo(trader.time_zone)
     day = now.astimezone(zone).date()
     minute = now.replace(second=0, microsecond=0)
-    values = {
+    values: dict[str, int | dt.date] = {
         "user": trader.user_id,
         "day": day,
         "minute": minute,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -133,7 +134,9 @@ def _check_ord_type(accounts: Sequence[BrokerAccount], alert: Alert) -> None:
 def _respond(orders: list[Order], answered: bool) -> JsonResponse:
     if not orders:
         return JsonResponse({"orders": [], "detail": "There is no such position; nothing to do."})
-    body = order_json(orders[0]) if len(orders) == 1 else {"orders": [order_json(order) for order in orders]}
+    body: dict[str, Any] = (
+        order_json(orders[0]) if len(orders) == 1 else {"orders": [order_json(order) for order in orders]}
+    )
     if answered:
         return JsonResponse(body)
     body["url"] = f"{settings.BASE_URL}/api/v1/orders/{orders[0].id}"

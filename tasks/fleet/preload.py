@@ -1,13 +1,15 @@
 """What the forkserver imports once, so that a fork is ready in milliseconds. No connection is opened here."""
 
 import gc
+import os
 
 import django
 
+# numpy (the SDK brings it) would start threads of its own, and a process with threads must not be forked.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 django.setup()
 
-import alpaca.data.historical  # noqa: E402
-import alpaca.trading.client  # noqa: E402, F401
 import celery.app.control  # noqa: E402
 import celery.concurrency.solo  # noqa: E402
 import celery.worker  # noqa: E402
@@ -15,6 +17,7 @@ import celery.worker.consumer  # noqa: E402, F401
 import django.db.backends.postgresql.base  # noqa: E402
 import kombu.transport.redis  # noqa: E402, F401
 
+import brokers.alpaca.adapter  # noqa: E402, F401
 import brokers.paper.factory  # noqa: E402, F401
 import tasks.execution  # noqa: E402
 import tasks.fleet.worker  # noqa: E402

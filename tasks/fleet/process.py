@@ -64,7 +64,7 @@ class WorkerProcess:
         if self._consumer is not None and self.session is not None:
             self._consumer.cancel_task_queue(routing.user_queue(self.session.user_id))
         self.let_go()
-        celery.worker.state.should_stop = 0
+        celery.worker.state.should_stop = 0  # type: ignore[assignment]
 
     def let_go(self) -> None:
         """Release the lease, then look once more: an order recorded meanwhile is claimed by another worker."""

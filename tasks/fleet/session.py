@@ -81,10 +81,10 @@ class TraderSession:
                     break
             else:
                 recorded = [order for order in orders if order.ord_status == OrdStatus.INITIALIZED]
-                order = pick_next(recorded, {_place(order) for order in in_flight})
-                if order is None:
+                chosen = pick_next(recorded, {_place(order) for order in in_flight})
+                if chosen is None:
                     return worked
-                self._send(order)
+                self._send(chosen)
             worked = True
 
     def _send(self, order: Order) -> None:
