@@ -59,10 +59,18 @@ def demo_hint(config: Config) -> str:
         (
             f"Dashboard: {config.url}/",
             f"Login:     {demo['username']} / {demo['password']}",
+            *_operator(config, demo),
             f"An alert:  curl -sS {config.local_url}{demo['webhook_path']} "
             f"-H 'Content-Type: application/json' -d '{body}'",
         )
     )
+
+
+def _operator(config: Config, demo: dict[str, Any]) -> list[str]:
+    if "operator_username" not in demo:
+        return []
+    admin = config.environment.get("ADMIN_PATH") or "admin/"
+    return [f"Operator:  {demo['operator_username']} / {demo['operator_password']} at {config.url}/{admin}"]
 
 
 def run(

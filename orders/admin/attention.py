@@ -10,6 +10,8 @@ from django.contrib.admin.helpers import ActionForm
 from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 
 from orders.admin.base import ReadOnlyAdmin
 from orders.models import AttentionItem
@@ -20,7 +22,7 @@ class ReasonForm(ActionForm):
     reason = forms.CharField(
         required=False,
         max_length=MAX_REASON_LENGTH,
-        widget=forms.TextInput(attrs={"placeholder": "Why it is settled", "size": 40}),
+        widget=forms.TextInput(attrs={"placeholder": "Why it is settled", "size": 28}),
     )
 
 
@@ -48,13 +50,21 @@ class OpenFilter(admin.SimpleListFilter):
 class AttentionItemAdmin(ReadOnlyAdmin):
     """Items are opened by the desk and resolved by an operator, with a reason."""
 
-    list_display = ("opened_at", "kind", "user", "order", "detail", "resolved_at", "resolution")
+    list_display = ("opened_at", "kind", "user", "order_link", "detail", "resolution")
     list_filter = (OpenFilter, "kind")
     list_select_related = ("user", "order")
     search_fields = ("=user__username", "detail")
     ordering = ("-id",)
     action_form = ReasonForm
     actions = ("resolve_with_reason",)
+
+    @admin.display(description="order")
+    def order_link(self, item: AttentionItem) -> str:
+        if item.order is None:
+            return "–"
+        return format_html(
+            '<a href="{}">{}</a>', reverse("admin:orders_order_change", args=[item.order_id]), item.order
+        )
 
     def has_resolve_permission(self, request: HttpRequest) -> bool:
         # Nobody changes an item's columns, so Django's own permission to change means this instead.

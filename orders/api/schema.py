@@ -13,6 +13,10 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
     target_class = "orders.api.authentication.ApiKeyAuthentication"
     name = ["bearerKey", "headerKey"]
 
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:
+        """Return one requirement for each name: either place will do."""
+        return [{name: []} for name in self.name or ()]
+
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
         """Return one scheme for each name."""
         return [

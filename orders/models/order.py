@@ -43,7 +43,9 @@ class Order(models.Model):
     signal = models.ForeignKey(Signal, models.PROTECT, null=True, blank=True, related_name="orders")
     source = models.CharField(max_length=16, choices=Source)
     simulation = models.BooleanField()
-    idempotency_key = models.CharField(max_length=200, null=True, blank=True)
+    idempotency_key = models.CharField(  # noqa: DJ001 - without a key any number of orders may be placed
+        max_length=200, null=True, blank=True
+    )
     request_digest = models.CharField(max_length=64, blank=True)
 
     # What was asked.

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from brokers.models import BrokerAccount
 from orders.intake.layers import digest_of
 from orders.models import Strategy, Trader
 from orders.services.provisioning import (
+    CASH,
     TraderOptions,
     generous_plan,
     new_account,
@@ -21,9 +23,10 @@ from orders.services.provisioning import (
 
 DEMO = "demo"
 OPERATOR = "operator"
+STRATEGY = "Demo"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class DemoSecrets:
     """The secrets that the desk's folder holds for its demo."""
 
@@ -33,47 +36,42 @@ class DemoSecrets:
 
 
 def ensure_demo(secrets: DemoSecrets) -> Strategy:
-    """Make sure that the demo trader and the operator are there with these secrets; return the demo's strategy.
+    """Make sure that demo trader and operator are there with these secrets; return the demo's strategy.
 
     Raises ``BrokerError`` where the demo needs a paper account and the exchange opens none, ``VaultError``.
     """
-    strategy = Strategy.objects.filter(user__username=DEMO, name="Demo", accounts__isnull=False).first()
-    if strategy is None:
-        strategy = _create_demo(secrets)
+    account = BrokerAccount.objects.filter(user__username=DEMO).order_by("id").first()
+    opened = [] if account else open_paper_accounts(1, CASH, label=DEMO)
     with transaction.atomic():
-        _ensure_login(DEMO, secrets.demo_password, operates=False)
         _ensure_login(OPERATOR, secrets.operator_password, operates=True)
-        _ensure_secret(strategy, secrets.webhook_secret)
-    return strategy
-
-
-def _create_demo(secrets: DemoSecrets) -> Strategy:
-    options = TraderOptions()
-    paper = open_paper_accounts(1, options.cash, label=DEMO)[0]
-    with transaction.atomic():
         user = _ensure_login(DEMO, secrets.demo_password, operates=False)
         if not Trader.objects.filter(pk=user.pk).exists():
-            new_trader(user, generous_plan(), options).save()
-        account = new_account(user, paper, verified=True)
-        account.save()
-        strategy = new_strategy(user, "Demo", secrets.webhook_secret)
-        strategy.save()
-        strategy.accounts.add(account)
-    return strategy
+            new_trader(user, generous_plan(), TraderOptions()).save(force_insert=True)
+        for paper in opened:
+            account = new_account(user, paper, verified=True)
+            account.save(force_insert=True)
+        return _ensure_strategy(user, secrets.webhook_secret, account)
 
 
 def _ensure_login(username: str, password: str, *, operates: bool) -> User:
     user, _ = User.objects.get_or_create(
         username=username, defaults={"is_staff": operates, "is_superuser": operates}
     )
-    # check_password would rehash, so the same password is left as it is and its sessions live on.
+    # The same password is left as it is: a new hash would end every session.
     if not user.check_password(password):
         user.set_password(password)
         user.save(update_fields=["password"])
     return user
 
 
-def _ensure_secret(strategy: Strategy, secret: str) -> None:
-    if not hmac.compare_digest(bytes(strategy.secret_digest), digest_of(secret)):
+def _ensure_strategy(user: User, secret: str, account: BrokerAccount | None) -> Strategy:
+    strategy = Strategy.objects.filter(user=user, name=STRATEGY).first()
+    if strategy is None:
+        strategy = new_strategy(user, STRATEGY, secret)
+        strategy.save(force_insert=True)
+    elif not hmac.compare_digest(bytes(strategy.secret_digest), digest_of(secret)):
         strategy.secret_digest = digest_of(secret)
         strategy.save(update_fields=["secret_digest"])
+    if account is not None and not strategy.accounts.exists():
+        strategy.accounts.add(account)
+    return strategy

@@ -1,7 +1,7 @@
 """The only door for a broker's facts, whichever way they come: answer, stream, poll or reconciliation."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -139,46 +139,16 @@ def _note_unmatched(report: ExecutionReport, account_id: uuid.UUID) -> None:
     )
 
 
-SIMPLE_EVENTS: dict[ExecType, type[Event]] = {
-    ExecType.PENDING_NEW: PendingNew,
-    ExecType.NEW: Acknowledged,
-    ExecType.EXPIRED: Expired,
-    ExecType.STOPPED: Stopped,
-    ExecType.SUSPENDED: Suspended,
-    ExecType.TRIGGERED: Triggered,
-}
-REQUEST_EVENTS: dict[ExecType, type[PendingCancel | Canceled | PendingReplace]] = {
-    ExecType.PENDING_CANCEL: PendingCancel,
-    ExecType.CANCELED: Canceled,
-    ExecType.PENDING_REPLACE: PendingReplace,
-}
-
-
 def event_of(report: ExecutionReport) -> Event:
     """Translate a report into the state machine's event."""
-    if report.exec_type in SIMPLE_EVENTS:
-        return SIMPLE_EVENTS[report.exec_type]()  # type: ignore[call-arg]
-    if report.exec_type in REQUEST_EVENTS:
-        return REQUEST_EVENTS[report.exec_type](None)
-    if report.exec_type in FILLS:
-        return _fill_event(report)
-    match report.exec_type:
-        case ExecType.REJECTED:
-            return Rejected(report.text)
-        case ExecType.ORDER_STATUS if report.ord_status is OrdStatus.REJECTED:
-            return Rejected(report.text)  # the broker shows the order as refused, not "unknown order"
-        case ExecType.DONE_FOR_DAY:
-            return DoneForDay()
-        case ExecType.REPLACED:
-            return Replaced(None, report.order_qty)
-        case ExecType.CANCEL_REJECTED:
-            return CancelRejected(None, reason=report.text)
-        case ExecType.REPLACE_REJECTED:
-            return ReplaceRejected(None, reason=report.text)
-        case ExecType.RESTATED:
-            return Restated(report.order_qty, report.cum_qty)
-        case _:
-            return StatusReport(report.ord_status)
+    return EVENTS[report.exec_type](report)
+
+
+def _status_event(report: ExecutionReport) -> Event:
+    # A broker that lists the order as rejected knows it; the state machine's REJECTED would mean "unknown order".
+    return (
+        Rejected(report.text) if report.ord_status is OrdStatus.REJECTED else StatusReport(report.ord_status)
+    )
 
 
 def _fill_event(report: ExecutionReport) -> Event:
@@ -191,3 +161,27 @@ def _fill_event(report: ExecutionReport) -> Event:
     if report.exec_type is ExecType.TRADE:
         return Trade(exec_id, last_qty, last_px)
     return Correction(exec_id, ref_id, last_qty, last_px)
+
+
+EVENTS: dict[ExecType, Callable[[ExecutionReport], Event]] = {
+    ExecType.PENDING_NEW: lambda report: PendingNew(),
+    ExecType.NEW: lambda report: Acknowledged(),
+    ExecType.TRADE: _fill_event,
+    ExecType.TRADE_CORRECT: _fill_event,
+    ExecType.TRADE_CANCEL: _fill_event,
+    # Brokers name the order here, not our request; the state machine takes the oldest that fits.
+    ExecType.PENDING_CANCEL: lambda report: PendingCancel(),
+    ExecType.CANCELED: lambda report: Canceled(),
+    ExecType.CANCEL_REJECTED: lambda report: CancelRejected(reason=report.text),
+    ExecType.PENDING_REPLACE: lambda report: PendingReplace(),
+    ExecType.REPLACED: lambda report: Replaced(order_qty=report.order_qty),
+    ExecType.REPLACE_REJECTED: lambda report: ReplaceRejected(reason=report.text),
+    ExecType.RESTATED: lambda report: Restated(report.order_qty, report.cum_qty),
+    ExecType.DONE_FOR_DAY: lambda report: DoneForDay(),
+    ExecType.EXPIRED: lambda report: Expired(),
+    ExecType.STOPPED: lambda report: Stopped(),
+    ExecType.SUSPENDED: lambda report: Suspended(),
+    ExecType.TRIGGERED: lambda report: Triggered(),
+    ExecType.REJECTED: lambda report: Rejected(report.text),
+    ExecType.ORDER_STATUS: _status_event,
+}

@@ -1,7 +1,7 @@
 """Set up traders that can trade at once: user, plan, paper account, strategy, API key.
 
-The paper exchange opens the accounts first; then all rows are written in one transaction. What fails in between
-leaves accounts at the exchange that nobody uses, and nothing at the desk.
+The paper exchange opens the accounts first; then all rows are written in one transaction. What fails
+in between leaves accounts at the exchange that nobody uses, and nothing at the desk.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ ORDERS_PER_MINUTE = 100_000
 CASH = Decimal(100_000_000)
 ROWS_A_STATEMENT = 500
 
-# Stretching protects passwords that people think of. These are 192 random bits, which NIST SP 800-63B (5.1.2.2,
-# secrets of 112 bits and more) lets be hashed once; 300 traders would take a minute at Django's full count.
-# Django hashes such a password anew at its full count when it is first used.
+# Stretching protects passwords that people think of. These are 192 random bits, which NIST SP 800-63B
+# (5.1.2.2: secrets of at least 112 bits) lets be hashed once; at Django's full count 300 traders take a
+# minute. Django hashes such a password anew, at its full count, when it is first used.
 _ITERATIONS = 5_000
 
 
@@ -50,7 +50,7 @@ class TraderOptions:
     cash: Decimal = CASH
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class NewTrader:
     """A new trader's keys in the clear: they are shown now or never."""
 
@@ -63,13 +63,13 @@ class NewTrader:
     account_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class _Login:
     user: User
     password: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class _Hook:
     strategy: Strategy
     secret: str
@@ -78,8 +78,8 @@ class _Hook:
 def create_traders(*, count: int, options: TraderOptions) -> list[NewTrader]:
     """Create ``count`` traders, each with one paper account, one strategy and one API key.
 
-    Calling it again creates more. Raises ``BrokerError`` where the paper exchange opens no accounts, ``VaultError``
-    where the vault has no key; then there is nothing new at the desk.
+    Calling it again creates more. Raises ``BrokerError`` where the paper exchange opens no accounts,
+    ``VaultError`` where the vault has no key; then there is nothing new at the desk.
     """
     opened = open_paper_accounts(count, options.cash)
     logins = [_new_login() for _ in range(count)]

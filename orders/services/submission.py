@@ -143,9 +143,17 @@ def command_of(order: Order) -> NewOrder:
 
 
 def undo_submission(
-    order_id: uuid.UUID, attempt: int, why: str, *, eligible_at: dt.datetime | None, fence: Fence
+    order_id: uuid.UUID,
+    attempt: int,
+    why: str,
+    *,
+    eligible_at: dt.datetime | None,
+    fence: Fence,
 ) -> bool:
-    """Take back a sending that provably did not happen; return False where another attempt has begun since."""
+    """Take back a sending that provably did not happen; return False where another attempt has begun since.
+
+    It needs no lease: it only states a fact, and whoever sends again proves a lease of its own.
+    """
     with transaction.atomic():
         order = lock_order(order_id)
         if order.ord_status != OrdStatus.SUBMITTED or order.attempt != attempt:
@@ -195,6 +203,22 @@ def leave_unknown(sending: Sending, why: str, *, fence: Fence, sent_at: dt.datet
             origin=Origin("response", fence, {"sent": sent_at}),
             data={"why": why[:200]},
         )
+
+
+def postpone_order(order_id: uuid.UUID, why: str, *, seconds: float, fence: Fence) -> None:
+    """Put off an order that cannot be sent because its account cannot be opened, and tell the operators."""
+    now = timezone.now()
+    with transaction.atomic():
+        order = lock_order(order_id)
+        if order.ord_status != OrdStatus.INITIALIZED:
+            return
+        if _is_too_old(order, now):
+            _deny(order, "TOO_OLD", why[:500], Origin("worker", fence))
+            return
+        order.eligible_at = now + dt.timedelta(seconds=seconds)
+        order.save(update_fields=["eligible_at"])
+        write_event(order, kind="Postponed", at=now, origin=Origin("worker", fence), data={"why": why[:200]})
+        open_item(AttentionItem.Kind.CREDENTIALS_REFUSED, order=order, detail=why)
 
 
 def deny_order(order_id: uuid.UUID, *, reason: str, text: str, source: str) -> bool:

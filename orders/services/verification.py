@@ -16,7 +16,7 @@ from orders.services.attention import open_item
 from orders.services.changes import Origin, lock_order, write_event
 from orders.services.executions import Applied, apply_execution_report
 from orders.services.following import needs_attention, next_check
-from orders.services.leases import Fence, hold_lease
+from orders.services.leases import Fence
 from orders.services.submission import undo_submission
 
 log = structlog.get_logger(__name__)
@@ -42,11 +42,9 @@ def look_up_order(order: Order, *, adapter: BrokerAdapter, fence: Fence) -> Appl
             fetch_fills(order.account_id, since=report.transact_time, adapter=adapter, fence=fence)
         return applied
     if adapter.capabilities.idempotency_class is IdempotencyClass.A:
-        with transaction.atomic():
-            hold_lease(fence)
-            undo_submission(
-                order.id, order.attempt, "the broker has no such order", eligible_at=None, fence=fence
-            )
+        undo_submission(
+            order.id, order.attempt, "the broker has no such order", eligible_at=None, fence=fence
+        )
     else:
         note_check(order.id, "the broker does not list it, which proves nothing")
     return None

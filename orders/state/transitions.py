@@ -19,7 +19,7 @@ from orders.state.model import ZERO, EndCause, Fill, OrderState, Phase, Request,
 Handler = Callable[[OrderState, Any], OrderState]
 
 
-class IllegalTransition(Exception):  # noqa: N818 - it says what happened, as the brokers' errors do
+class IllegalTransition(Exception):
     """This event must not happen to an order in this state."""
 
     def __init__(self, state: OrderState, event: ev.Event) -> None:

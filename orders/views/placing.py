@@ -124,8 +124,8 @@ def _check_ord_type(account: BrokerAccount, request: OrderRequest) -> None:
         raise ProblemError(Problem(ProblemType.INVALID_ORDER, detail))
 
 
-def _repeated(order_id: uuid.UUID, digest: str) -> PlacedOrder:
-    order = Order.objects.get(pk=order_id)
+def _repeated(order_id: uuid.UUID | None, digest: str) -> PlacedOrder:
+    order = Order.objects.get(pk=str(order_id))
     if order.request_digest != digest:
         detail = "The Idempotency-Key was used before, with another request."
         raise ProblemError(

@@ -15,7 +15,7 @@ from brokers.base import BrokerAdapter, Stream
 from brokers.models import BrokerAccount
 from brokers.registry import AdapterOptions, get_broker
 from brokers.types import ExecType, ExecutionReport
-from brokers.vault.keys import Purpose
+from brokers.vault.keys import Purpose, VaultError
 from brokers.vault.sealing import open_sealed
 from orders.services.changes import Origin
 from orders.services.executions import apply_execution_reports
@@ -28,8 +28,19 @@ log = structlog.get_logger(__name__)
 ACKNOWLEDGEMENTS = (ExecType.PENDING_NEW, ExecType.NEW)
 
 
+class AccountUnusable(Exception):
+    """This account cannot be opened here: its credentials do not open, or its broker is not known."""
+
+
 def open_adapter(account: BrokerAccount) -> BrokerAdapter:
-    """Open the account's credentials, in this process only, and make its adapter."""
+    """Open the account's credentials, in this process only, and make its adapter. Raises ``AccountUnusable``."""
+    try:
+        return _open_adapter(account)
+    except (VaultError, LookupError, ValueError) as error:
+        raise AccountUnusable(f"{account.label}: {error}") from None
+
+
+def _open_adapter(account: BrokerAccount) -> BrokerAdapter:
     sealed = open_sealed(Purpose.BROKER, str(account.id), account.sealed_credentials)
     options = AdapterOptions(
         venue_url=settings.VENUE_URL, read_timeout_seconds=settings.BROKER_TIMEOUT_SECONDS
@@ -40,7 +51,7 @@ def open_adapter(account: BrokerAccount) -> BrokerAdapter:
 class AccountSession:
     """The adapter belongs to the worker's loop, the stream to a thread of its own."""
 
-    def __init__(self, account: BrokerAccount, fence: Fence, wake: Callable[[], None]) -> None:
+    def __init__(self, account: BrokerAccount, fence: Callable[[], Fence], wake: Callable[[], None]) -> None:
         self.account_id: uuid.UUID = account.id
         self.adapter = open_adapter(account)
         self._fence = fence
@@ -100,7 +111,7 @@ class AccountSession:
 
     def _apply(self, reports: list[ExecutionReport]) -> None:
         applied = apply_execution_reports(
-            reports, account_id=self.account_id, origin=Origin("stream", self._fence)
+            reports, account_id=self.account_id, origin=Origin("stream", self._fence())
         )
         if applied is not None and applied.changed:
             answer(applied.order)

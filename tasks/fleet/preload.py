@@ -17,7 +17,7 @@ import celery.worker.consumer  # noqa: E402, F401
 import django.db.backends.postgresql.base  # noqa: E402
 import kombu.transport.redis  # noqa: E402, F401
 
-import brokers.alpaca.adapter  # noqa: E402, F401
+import brokers.alpaca.adapter  # noqa: E402
 import brokers.paper.factory  # noqa: E402, F401
 import tasks.execution  # noqa: E402
 import tasks.fleet.worker  # noqa: E402

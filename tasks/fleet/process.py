@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import close_old_connections
 from django.db.utils import InterfaceError, OperationalError
 
-from orders.selectors import has_undelivered_orders, next_due_at
+from orders.selectors import has_open_orders, has_undelivered_orders, next_due_at
 from orders.services.leases import Fence, LeaseLost, expire_lease, take_lease
 from tasks import routing
 from tasks.fleet.session import TraderSession
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-TICK_SECONDS = 0.5
+TICK_SECONDS = 1.0
 RETRY_SECONDS = 1.0  # after PostgreSQL was away
 
 
@@ -141,6 +141,8 @@ class WorkerProcess:
     # --- inside ---
 
     def _take(self, user_id: int) -> TraderSession | None:
+        if not has_open_orders(user_id):
+            return None  # an old claim: somebody has done the work since
         started = boottime()
         fence = take_lease(user_id=user_id, worker=self.name, host=socket.gethostname(), pid=os.getpid())
         if fence is None:

@@ -13,16 +13,17 @@ from orders.models import Order
 from orders.selectors import has_open_orders, orders_due, unsent_orders
 from orders.services.executions import Applied
 from orders.services.leases import Fence, LeaseLost
-from orders.services.submission import submit_order
-from orders.services.verification import look_up_order, verify_account
+from orders.services.submission import postpone_order, submit_order
+from orders.services.verification import look_up_order, note_check, verify_account
 from tasks import routing
-from tasks.fleet.accounts import AccountSession
+from tasks.fleet.accounts import AccountSession, AccountUnusable
 from tasks.fleet.slots import Slot, boottime
 from tasks.replies import answer
 
 log = structlog.get_logger(__name__)
 
 STREAM_WAIT_SECONDS = 0.25
+UNUSABLE_SECONDS = 30.0  # before an account that could not be opened is tried again
 
 
 class TraderSession:
@@ -59,8 +60,12 @@ class TraderSession:
 
     def _look_up(self, order: Order) -> None:
         self._progress()
-        account = self._account(order.account_id)
-        self._answer(look_up_order(order, adapter=account.adapter, fence=self.fence))
+        try:
+            adapter = self._account(order.account_id).adapter
+        except AccountUnusable as error:
+            note_check(order.id, str(error))
+            return
+        self._answer(look_up_order(order, adapter=adapter, fence=self.fence))
 
     # --- send ---
 
@@ -90,7 +95,11 @@ class TraderSession:
     def _send(self, order: Order) -> None:
         self._progress()
         dequeued_at = timezone.now()
-        account = self._account(order.account_id)
+        try:
+            account = self._account(order.account_id)
+        except AccountUnusable as error:
+            postpone_order(order.id, str(error), seconds=UNUSABLE_SECONDS, fence=self.fence)
+            return
         if order.ord_type == OrdType.MARKET:
             account.await_fill(order.cl_ord_id)
         with account.holding(order.cl_ord_id) as heard:
@@ -113,10 +122,7 @@ class TraderSession:
             if order.is_final or order.ord_status == OrdStatus.INITIALIZED or account.stream.is_live:
                 return
             time.sleep(delay_ms / 1000)
-            for applied in verify_account(
-                account.account_id, [order], adapter=account.adapter, fence=self.fence
-            ):
-                self._answer(applied)
+            self._verify(account.account_id, [order])
 
     # --- check ---
 
@@ -130,10 +136,18 @@ class TraderSession:
                 by_account.setdefault(order.account_id, []).append(order)
         for account_id, orders in by_account.items():
             self._progress()
-            adapter = self._account(account_id).adapter
-            for applied in verify_account(account_id, orders, adapter=adapter, fence=self.fence):
-                self._answer(applied)
+            self._verify(account_id, orders)
         return bool(due)
+
+    def _verify(self, account_id: uuid.UUID, orders: list[Order]) -> None:
+        try:
+            adapter = self._account(account_id).adapter
+        except AccountUnusable as error:
+            for order in orders:
+                note_check(order.id, str(error))
+            return
+        for applied in verify_account(account_id, orders, adapter=adapter, fence=self.fence):
+            self._answer(applied)
 
     # --- inside ---
 
@@ -142,7 +156,7 @@ class TraderSession:
         session = self._accounts.get(account_id)
         if session is None:
             account = BrokerAccount.objects.get(pk=account_id, user=self.user_id)
-            session = AccountSession(account, self.fence, wake=self._wake)
+            session = AccountSession(account, lambda: self.fence, wake=self._wake)
             session.stream.wait_live(STREAM_WAIT_SECONDS)
             self._accounts[account_id] = session
         return session

@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 TURN_SECONDS = 0.1
 HEARTBEAT_SECONDS = 5.0
+REFILL_SECONDS = 0.3  # a claim just taken needs the processor more than its replacement does
 
 
 @dataclass(slots=True)
@@ -52,6 +53,7 @@ class Supervisor:
         self._children: dict[int, Child] = {}
         self._stopping = False
         self._next_renewal = self._next_heartbeat = 0.0
+        self._short_since = 0.0  # boottime at which the pool was last full
         self._redis = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
         self._redis_seen = self._redis_back = 0.0  # boottime: last answer, and since when it answers again
         self.name = f"fleet@{socket.gethostname()}:{os.getpid()}"
@@ -145,8 +147,11 @@ class Supervisor:
         if idle <= wanted:
             waiting = self._look_at_redis()
             wanted = max(wanted, waiting)
-        for _ in range(max(min(wanted - idle, settings.FLEET_MAX_WORKERS - len(self._children)), 0)):
-            self._fork()
+        if idle >= wanted:
+            self._short_since = boottime()
+        elif waiting > idle or boottime() - self._short_since >= REFILL_SECONDS:
+            for _ in range(min(wanted - idle, settings.FLEET_MAX_WORKERS - len(self._children))):
+                self._fork()
         if waiting and not idle and len(self._children) >= settings.FLEET_MAX_WORKERS:
             self._release_longest_idle()
 

@@ -74,8 +74,7 @@ class Command(BaseCommand):
         except (BrokerError, VaultError) as error:
             raise CommandError(f"No trader was created: {error}.") from None
         except DatabaseError as error:
-            raise CommandError(
-                f"No trader was created; the database says: {str(error).splitlines()[0]}"
-            ) from None
+            reason = str(error).splitlines()[0]
+            raise CommandError(f"No trader was created; the database says: {reason}") from None
         for trader in traders:
             self.stdout.write(json.dumps(asdict(trader)))
