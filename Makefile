@@ -22,6 +22,7 @@ setup: $(STAMP) ## Make .venv with every requirement and generate the desk's sec
 
 $(STAMP): $(REQUIREMENTS)
 	@if [ -z "$(PYTHON)" ]; then echo "make: Python 3.11 or later is needed; there is $$(python3 --version 2>&1 || true)." >&2; exit 1; fi
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Python 3.11 or later is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1)." >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: Python's venv is missing (on Debian: apt-get install python3-venv)." >&2; exit 1; }
 	@touch . 2>/dev/null && [ -w . ] || { echo "make: the folder $(CURDIR) cannot be written." >&2; exit 1; }
 	@echo "Setting up .venv with $$($(PYTHON) --version): a few minutes of downloads the first time."

@@ -148,10 +148,10 @@ class Keeper:
             log=self.log,
             account=self.component.account,
         )
-        self._child = child
-        self._sessions.add(child.pid)
         if identity := Identity.of(child.pid):
             identity.write(self._home.pids / f"{self.component.name}.json")
+        self._child = child
+        self._sessions.add(child.pid)
 
     def _watch(self) -> None:
         backoff = FIRST_BACKOFF_SECONDS

@@ -1,9 +1,9 @@
 """The ASGI application: ``uvicorn tradingsite.asgi:application``."""
 
 import os
+from typing import Any
 
 from django.core.asgi import get_asgi_application
-from starlette.types import Receive, Scope, Send
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradingsite.settings")
 
@@ -12,7 +12,7 @@ django_application = get_asgi_application()
 from tradingsite.static import PREFIX, static_application  # noqa: E402  # it reads the settings
 
 
-async def application(scope: Scope, receive: Receive, send: Send) -> None:
+async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     """Hand static files to their own application and everything else to Django."""
     is_static = scope["type"] == "http" and scope["path"].startswith(f"{PREFIX}/")
     await (static_application if is_static else django_application)(scope, receive, send)

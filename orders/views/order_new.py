@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -17,8 +18,6 @@ from orders.intake.problem import Problem, ProblemError, ProblemType
 from orders.models import Source
 from orders.views.pages import page, signed_in
 from orders.views.placing import PlacedOrder, place_order
-
-BUDGET_SECONDS = 30.0
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -39,7 +38,7 @@ async def order_new(request: HttpRequest) -> HttpResponse:
             request=form.order_request,
             source=Source.DASHBOARD,
             idempotency_key=form.idempotency_key,
-            budget_seconds=BUDGET_SECONDS,
+            budget_seconds=settings.ORDER_BUDGET_SECONDS,
         )
     except ProblemError as refused:
         _tell(form, refused.problem)

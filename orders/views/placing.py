@@ -29,6 +29,9 @@ from orders.views.waiting import (
 )
 from tasks.replies import is_answerable
 
+RECORDING_MS = 2000
+"""What a statement of the recording may take, however little the sender is willing to wait."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlacedOrder:
@@ -98,7 +101,7 @@ def _record(
         request=request,
         source=source,
         received_at=budget.received_at,
-        statement_timeout_ms=budget.left_ms,
+        statement_timeout_ms=max(budget.left_ms, RECORDING_MS),
         idempotency_key=idempotency_key,
         request_digest=body_digest(request.body),
     )

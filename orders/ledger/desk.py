@@ -1,0 +1,69 @@
+"""The desk's side of the books."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+
+from brokers.models import BrokerAccount
+from brokers.types import ExecType
+from orders.ledger.rows import DeskFill, DeskOrder
+from orders.models import Execution, Order
+
+_COLUMNS = (
+    "id",
+    "cl_ord_id",
+    "account__external_id",
+    "symbol",
+    "side",
+    "order_qty",
+    "ord_status",
+    "cum_qty",
+    "avg_px",
+    "broker_order_id",
+    "reason",
+    "text",
+    "recorded_at",
+    "eligible_at",
+)
+
+
+def paper_account_ids() -> list[str]:
+    """Return the exchange's ids of the desk's paper accounts."""
+    accounts = BrokerAccount.objects.filter(broker=BrokerAccount.Broker.PAPER)
+    return sorted(text for text in accounts.values_list("external_id", flat=True) if _is_uuid(text))
+
+
+def desk_orders() -> list[DeskOrder]:
+    """Return every order on paper accounts, oldest first."""
+    rows = Order.objects.filter(account__broker=BrokerAccount.Broker.PAPER).order_by("id")
+    fills = _surviving_fills()
+    orders = []
+    for row in rows.values(*_COLUMNS).iterator(chunk_size=2000):
+        order_id, account_id = row.pop("id"), row.pop("account__external_id")
+        text = row.pop("text")
+        row["reason"] = row["reason"] or text
+        counted = frozenset(fills.get(order_id, {}).values())
+        orders.append(DeskOrder(order_id=str(order_id), account_id=account_id, fills=counted, **row))
+    return orders
+
+
+def _surviving_fills() -> dict[uuid.UUID, dict[str, DeskFill]]:
+    """Return the fills that count, by order and exec id: a correction or bust removes what it names."""
+    rows = Execution.objects.filter(account__broker=BrokerAccount.Broker.PAPER).order_by("id")
+    fills: defaultdict[uuid.UUID, dict[str, DeskFill]] = defaultdict(dict)
+    columns = ("order_id", "exec_type", "exec_id", "exec_ref_id", "last_qty", "last_px")
+    for order_id, exec_type, exec_id, ref_id, qty, px in rows.values_list(*columns).iterator(chunk_size=2000):
+        if ref_id:
+            fills[order_id].pop(ref_id, None)
+        if exec_type != ExecType.TRADE_CANCEL:
+            fills[order_id][exec_id] = DeskFill(exec_id, qty, px)
+    return fills
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,70 @@
+"""The desks that flows go through: every process is real, on free ports, in a folder that goes away."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from desk.testing import running_desk
+from tests.flows.floor import Floor
+
+COMPONENTS = ("postgres", "redis", "venue", "web", "fleet", "sweeps", "beat")
+
+logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request hides what a failure says
+
+
+@pytest.fixture(scope="session")
+def running_floor() -> Iterator[Floor]:
+    """Run the desk that most flows share, with the settings that an operator gets."""
+    with running_desk(components=COMPONENTS, env={"FLEET_POOL_SIZE": "3", "FLEET_MAX_WORKERS": "80"}) as desk:
+        floor = Floor(desk)
+        yield floor
+        floor.close()
+
+
+@pytest.fixture(scope="session")
+def hasty_running_floor() -> Iterator[Floor]:
+    """Run a desk without a pool and with little patience, for what takes a minute on the other."""
+    environment = {
+        "FLEET_POOL_SIZE": "0",
+        "LEASE_TTL_SECONDS": "4",
+        "LEASE_RENEW_SECONDS": "1",
+        "LEASE_MARGIN_SECONDS": "1",
+        "WORKER_WEDGED_SECONDS": "4",
+        "ENTRY_MAX_AGE_SECONDS": "4",
+        "UNDELIVERED_SECONDS": "1",
+        "SWEEP_DUE_SECONDS": "1",
+        "SWEEP_ORPHANS_SECONDS": "1",
+    }
+    with running_desk(components=COMPONENTS, env=environment) as desk:
+        floor = Floor(desk)
+        yield floor
+        floor.close()
+
+
+@pytest.fixture(scope="module")
+def books(running_floor: Floor) -> Iterator[None]:
+    """Balance the books once a module's flows are through: nothing lost, doubled or unexplained."""
+    yield
+    running_floor.assert_books_balance()
+
+
+@pytest.fixture(scope="module")
+def hasty_books(hasty_running_floor: Floor) -> Iterator[None]:
+    """Balance the other desk's books."""
+    yield
+    hasty_running_floor.assert_books_balance()
+
+
+@pytest.fixture
+def floor(running_floor: Floor, books: None) -> Iterator[Floor]:
+    """The shared desk, which every flow leaves as healthy as it found it."""
+    yield running_floor
+    running_floor.heal()
+
+
+@pytest.fixture
+def hasty_floor(hasty_running_floor: Floor, hasty_books: None) -> Iterator[Floor]:
+    """The hasty desk, healed after each flow."""
+    yield hasty_running_floor
+    hasty_running_floor.heal()

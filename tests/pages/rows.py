@@ -1,0 +1,108 @@
+"""Rows for the tests of pages and admin: each function makes one, with what the test does not say left plain."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from brokers.ids import cl_ord_id_of, new_id
+from brokers.models import BrokerAccount
+from orders.models import FINAL_STATUSES, Execution, Order, OrderEvent, Plan, Signal, Strategy, Trader
+
+NOON = datetime(2026, 3, 2, 12, 0, 0, 250_000, tzinfo=UTC)
+PASSWORD = "a long pass phrase"
+
+
+def make_trader(username: str = "ann", *, time_zone: str = "UTC", password: str = "") -> User:
+    """Make a user who trades; hashing a password takes a while, so it has one only if asked."""
+    user = User.objects.create(username=username)
+    if password:
+        user.set_password(password)
+        user.save()
+    plan, _ = Plan.objects.get_or_create(name="Basic", defaults={"daily_order_limit": 1000})
+    Trader.objects.create(user=user, plan=plan, terms_accepted_at=NOON, time_zone=time_zone)
+    return user
+
+
+def make_account(user: User, label: str = "Paper", **fields: Any) -> BrokerAccount:
+    fields = {"broker": "paper", "simulation": True, "verified_at": NOON, "sealed_credentials": "sealed"} | fields
+    return BrokerAccount.objects.create(user=user, label=label, **fields)
+
+
+def make_strategy(user: User, name: str = "Breakout", **fields: Any) -> Strategy:
+    fields = {"token": f"token-{new_id().hex}", "secret_digest": b"\x01" * 32} | fields
+    return Strategy.objects.create(user=user, name=name, **fields)
+
+
+def make_signal(strategy: Strategy, symbol: str = "AAPL", **fields: Any) -> Signal:
+    fields = {"operation": "ENTER_LONG", "body": {}, "alert_time": NOON, "received_at": NOON} | fields
+    key = str(new_id())
+    return Signal.objects.create(
+        user=strategy.user, strategy=strategy, replay_key=key, symbol=symbol, **fields
+    )
+
+
+def make_order(account: BrokerAccount, ord_status: str = "FILLED", **fields: Any) -> Order:
+    """Make an order as the desk would have left it; quantities and prices may be given as text."""
+    key = new_id()
+    final = ord_status in FINAL_STATUSES
+    order_qty = Decimal(fields.pop("order_qty", "10"))
+    cum_qty = Decimal(fields.pop("cum_qty", order_qty if ord_status == "FILLED" else "0"))
+    received_at = fields.pop("received_at", NOON)
+    values = {
+        "source": "dashboard",
+        "symbol": "AAPL",
+        "side": "BUY",
+        "ord_type": "MARKET",
+        "time_in_force": "DAY",
+        "position_effect": "OPEN",
+        "avg_px": Decimal("187.35") if cum_qty else None,
+        "leaves_qty": Decimal(0) if final else order_qty - cum_qty,
+        "next_check_at": None if final else timezone.now() + timedelta(seconds=30),
+        "recorded_at": received_at + timedelta(milliseconds=4),
+        "submitted_at": received_at + timedelta(milliseconds=9),
+    } | fields
+    return Order.objects.create(
+        id=key,
+        cl_ord_id=cl_ord_id_of(key),
+        user=account.user,
+        account=account,
+        simulation=account.simulation,
+        ord_status=ord_status,
+        order_qty=order_qty,
+        cum_qty=cum_qty,
+        received_at=received_at,
+        state={},
+        **values,
+    )
+
+
+def make_event(order: Order, kind: str = "Recorded", *, ms: float = 4, **fields: Any) -> OrderEvent:
+    """Make an event ``ms`` after the order's receipt; ``stages`` maps a stage to its own ``ms``."""
+    stages = {name: _after(order, at).isoformat() for name, at in fields.pop("stages", {}).items()}
+    fields = {"source": "worker", "ord_status": order.ord_status} | fields
+    return OrderEvent.objects.create(
+        order=order, user=order.user, kind=kind, at=_after(order, ms), stages=stages, **fields
+    )
+
+
+def make_fill(order: Order, last_qty: str, last_px: str, *, exec_id: str = "", **fields: Any) -> Execution:
+    fields = {"exec_type": "TRADE", "transact_time": _after(order, 20)} | fields
+    return Execution.objects.create(
+        user=order.user,
+        account=order.account,
+        order=order,
+        exec_id=exec_id or str(new_id()),
+        symbol=order.symbol,
+        side=order.side,
+        last_qty=Decimal(last_qty),
+        last_px=Decimal(last_px),
+        **fields,
+    )
+
+
+def _after(order: Order, ms: float) -> datetime:
+    at: datetime = order.received_at + timedelta(milliseconds=ms)
+    return at

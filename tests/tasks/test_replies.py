@@ -1,0 +1,90 @@
+"""The reply board over a real Redis."""
+
+import asyncio
+import uuid
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+
+from tasks.replies import ReplyBoard, TooManyWaiting
+
+
+@pytest.fixture
+def server() -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL)
+
+
+def run(test: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(test, 20))
+
+
+def reply(server: redis.Redis, order_id: uuid.UUID) -> None:
+    server.xadd(settings.REPLY_STREAM, {"order": order_id.bytes})
+
+
+def test_a_reply_wakes_who_waits_for_it_and_nobody_else(server: redis.Redis) -> None:
+    async def test() -> None:
+        board = ReplyBoard()
+        assert await board.ready()
+        await asyncio.sleep(0.1)
+        mine, other = uuid.uuid4(), uuid.uuid4()
+        with board.expect([mine]) as waiter, board.expect([other]) as stranger:
+            await asyncio.to_thread(reply, server, mine)
+            assert await waiter.wait(5)
+            assert not await stranger.wait(0.1)
+
+    run(test())
+
+
+def test_several_orders_are_waited_for_together(server: redis.Redis) -> None:
+    async def test() -> None:
+        board = ReplyBoard()
+        await board.ready()
+        await asyncio.sleep(0.1)
+        ids = [uuid.uuid4(), uuid.uuid4()]
+        with board.expect(ids) as waiter:
+            await asyncio.to_thread(reply, server, ids[0])
+            assert not await waiter.wait(0.2)
+            await asyncio.to_thread(reply, server, ids[1])
+            assert await waiter.wait(5)
+
+    run(test())
+
+
+def test_beyond_the_cap_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        monkeypatch.setattr(settings, "REPLY_MAX_WAITERS", 1)
+        board = ReplyBoard()
+        with board.expect([uuid.uuid4()]):
+            with pytest.raises(TooManyWaiting):
+                board.expect([uuid.uuid4()])
+        board.expect([uuid.uuid4()])
+
+    run(test())
+
+
+def test_a_redis_that_is_away_is_seen_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        monkeypatch.setattr(settings, "REDIS_URL", "unix:///nowhere/redis.sock?db=0")
+        board = ReplyBoard()
+        assert not await board.ready()
+
+    run(test())
+
+
+def test_the_reader_survives_a_cut_connection(server: redis.Redis) -> None:
+    async def test() -> None:
+        board = ReplyBoard()
+        await board.ready()
+        await asyncio.sleep(0.1)
+        await asyncio.to_thread(server.client_kill_filter, _type="normal", skipme=True)
+        assert await board.ready()
+        order_id = uuid.uuid4()
+        with board.expect([order_id]) as waiter:
+            await asyncio.to_thread(reply, server, order_id)
+            assert await waiter.wait(5)
+
+    run(test())
