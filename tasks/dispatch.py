@@ -7,6 +7,8 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError
 from kombu.exceptions import OperationalError as BrokerDown
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from orders.selectors import has_live_lease
 from tasks import routing
@@ -24,9 +26,18 @@ def hand_over(user_id: int) -> None:
     try:
         routing.ring(user_id)
         if not _is_covered(user_id):
-            routing.claim(user_id)
-    except BrokerDown as error:
+            _claim_once(user_id)
+    except (BrokerDown, redis.RedisError) as error:
         log.warning("doorbell not rung", user_id=user_id, error=str(error))
+
+
+CLAIM_MARK_MS = 1000
+
+
+def _claim_once(user_id: int) -> None:
+    """Publish one claim, not one for each order of a burst: the supervisor forks for every claim that waits."""
+    if _redis().set(f"claimed.{user_id}", 1, nx=True, px=CLAIM_MARK_MS):
+        routing.claim(user_id)
 
 
 def _is_covered(user_id: int) -> bool:
@@ -52,4 +63,4 @@ def nudge(user_id: int) -> None:
 
 @lru_cache(maxsize=1)
 def _redis() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2)
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, retry=Retry(NoBackoff(), 1))

@@ -63,6 +63,8 @@ class ReplyBoard:
         self._waiting: dict[uuid.UUID, asyncio.Event] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._closed = False
+        self._pinging: asyncio.Task[bool] | None = None
         # A blocking read needs a socket timeout above its block time and no retries, or a dead Redis
         # would be noticed only after a minute. Pings go by a connection of their own.
         self._blocking = self._client(BLOCK_MS / 1000 + 2)
@@ -78,15 +80,34 @@ class ReplyBoard:
         )
 
     async def ready(self) -> bool:
-        """Say whether Redis answers; start the reader where it does not run yet."""
+        """Say whether Redis answers; start the reader where it does not run yet.
+
+        Whoever asks while a ping is under way shares its answer: a burst of alerts would need more connections
+        than the pool has, and take that for a dead Redis.
+        """
+        loop = asyncio.get_running_loop()
         if self._reader is None or self._reader.done():
-            self._loop = asyncio.get_running_loop()
-            self._reader = self._loop.create_task(self._read())
+            self._loop = loop
+            self._reader = loop.create_task(self._read())
+        if self._pinging is None or self._pinging.done():
+            self._pinging = loop.create_task(self._ping())
+        return await asyncio.shield(self._pinging)
+
+    async def _ping(self) -> bool:
         try:
             await self._quick.ping()
         except (redis.RedisError, OSError):
             return await self._ping_again()
         return True
+
+    async def close(self) -> None:
+        """Stop the reader and drop the connections; nobody is woken any more."""
+        self._closed = True
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.gather(self._reader, return_exceptions=True)
+        await self._blocking.aclose()
+        await self._quick.aclose()
 
     async def _ping_again(self) -> bool:
         """Ping by a new connection: the old one may have died with a Redis that is back by now."""
@@ -114,7 +135,7 @@ class ReplyBoard:
 
     async def _read(self) -> None:
         last_id = b"$"
-        while True:
+        while not self._closed:
             try:
                 if last_id == b"$":
                     last_id = await self._newest_id()

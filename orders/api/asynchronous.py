@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
@@ -48,6 +49,10 @@ class AsyncPostView(APIView):
 
 def read_body(request: HttpRequest) -> bytes:
     """Return the whole body, before anything parses it. Raises ``BodyTooLarge``."""
+    too_large = BodyTooLarge(f"The body is longer than {MAX_BODY_BYTES} bytes.")
     if int(request.headers.get("Content-Length") or 0) > MAX_BODY_BYTES:
-        raise BodyTooLarge(f"The body is longer than {MAX_BODY_BYTES} bytes.")
-    return request.body
+        raise too_large
+    try:
+        return request.body
+    except RequestDataTooBig:  # sent in chunks, without a length
+        raise too_large from None

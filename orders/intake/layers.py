@@ -7,15 +7,19 @@ import datetime as dt
 import hmac
 from hashlib import sha256
 
+import structlog
 from django.conf import settings
 
-from brokers.vault.keys import Purpose, VaultError
-from brokers.vault.sealing import open_sealed
+from brokers.vault.binding import signing_binding
+from brokers.vault.open_signing import open_signing_key
+from brokers.vault.record import VaultError
 from orders.intake.alert import Alert
 from orders.intake.freshness import Future, Stale, check_fresh
 from orders.intake.problem import Problem, ProblemError, ProblemType, unauthorized
 from orders.intake.signature import verify_signature
 from orders.models import Strategy
+
+log = structlog.get_logger(__name__)
 
 NOBODYS_DIGEST = bytes(32)
 
@@ -65,7 +69,8 @@ def _signature_fits(strategy: Strategy, raw: bytes, signature: str) -> bool:
     if not strategy.sealed_signing_key:
         return False
     try:
-        key = open_sealed(Purpose.WEBHOOK, str(strategy.id), strategy.sealed_signing_key)
-    except VaultError:
+        key = open_signing_key(strategy.sealed_signing_key, signing_binding(strategy.user_id, strategy.id))
+    except VaultError as error:
+        log.error("signing key not opened", strategy=str(strategy.id), error=str(error))
         return False
     return verify_signature(signature, raw, key)

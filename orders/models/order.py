@@ -103,12 +103,12 @@ class Order(models.Model):
                 name="order_unfinished_is_followed",
             ),
             models.CheckConstraint(
-                condition=Q(ord_type__in=["LIMIT", "STOP_LIMIT"], price__gt=0)
+                condition=Q(ord_type__in=["LIMIT", "STOP_LIMIT"], price__isnull=False, price__gt=0)
                 | (~Q(ord_type__in=["LIMIT", "STOP_LIMIT"]) & Q(price__isnull=True)),
                 name="order_price_fits_ord_type",
             ),
             models.CheckConstraint(
-                condition=Q(ord_type__in=["STOP", "STOP_LIMIT"], stop_px__gt=0)
+                condition=Q(ord_type__in=["STOP", "STOP_LIMIT"], stop_px__isnull=False, stop_px__gt=0)
                 | (~Q(ord_type__in=["STOP", "STOP_LIMIT"]) & Q(stop_px__isnull=True)),
                 name="order_stop_px_fits_ord_type",
             ),

@@ -8,9 +8,9 @@ from decimal import Decimal
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
+from brokers.catalog import capabilities_of
 from brokers.ids import cl_ord_id_of, new_id
 from brokers.models import BrokerAccount
-from brokers.registry import capabilities_of
 from brokers.types import OrdStatus, Side, TimeInForce
 from orders.intake.alert import Alert
 from orders.intake.order_request import OrderRequest

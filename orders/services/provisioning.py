@@ -20,8 +20,8 @@ from django.utils import timezone
 
 from brokers.models import BrokerAccount
 from brokers.paper.provision import PaperAccount, create_accounts
-from brokers.vault.keys import Purpose
-from brokers.vault.sealing import seal
+from brokers.vault.binding import credentials_binding
+from brokers.vault.seal import seal
 from orders.intake.layers import digest_of
 from orders.models import ApiKey, Plan, Strategy, Trader
 from orders.services.api_keys import new_api_key
@@ -149,7 +149,7 @@ def new_account(user: User, paper: PaperAccount, *, verified: bool) -> BrokerAcc
         verified_at=timezone.now() if verified else None,
     )
     credentials = json.dumps({"key_id": paper.key_id, "secret": paper.secret}).encode()
-    account.sealed_credentials = seal(Purpose.BROKER, str(account.id), credentials)
+    account.sealed_credentials = seal(credentials, credentials_binding(account))
     return account
 
 

@@ -6,8 +6,8 @@ from functools import partial
 
 from django.contrib.auth.models import AbstractBaseUser
 
+from brokers.catalog import capabilities_of
 from brokers.models import BrokerAccount
-from brokers.registry import capabilities_of
 from orders.intake.gates import check_accounts, check_terms
 from orders.intake.order_request import OrderRequest
 from orders.intake.problem import Problem, ProblemError, ProblemType

@@ -10,8 +10,8 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from brokers.catalog import capabilities_of
 from brokers.models import BrokerAccount
-from brokers.registry import capabilities_of
 from orders.intake.alert import Alert, InvalidAlert, UnsupportedContentType, parse_alert
 from orders.intake.gates import check_terms, pass_gates
 from orders.intake.layers import pass_layers

@@ -1,6 +1,5 @@
 """One account's open session at its broker: adapter and stream, in this worker only."""
 
-import json
 import threading
 import uuid
 from collections import deque
@@ -13,10 +12,10 @@ from django.db import close_old_connections
 
 from brokers.base import BrokerAdapter, Stream
 from brokers.models import BrokerAccount
-from brokers.registry import AdapterOptions, get_broker
+from brokers.registry import AdapterOptions, open_adapter
 from brokers.types import ExecType, ExecutionReport
-from brokers.vault.keys import Purpose, VaultError
-from brokers.vault.sealing import open_sealed
+from brokers.vault.open_broker import open_credentials
+from brokers.vault.record import VaultError
 from orders.services.changes import Origin
 from orders.services.executions import apply_execution_reports
 from orders.services.leases import Fence
@@ -32,20 +31,15 @@ class AccountUnusable(Exception):
     """This account cannot be opened here: its credentials do not open, or its broker is not known."""
 
 
-def open_adapter(account: BrokerAccount) -> BrokerAdapter:
+def adapter_for(account: BrokerAccount) -> BrokerAdapter:
     """Open the account's credentials, in this process only, and make its adapter. Raises ``AccountUnusable``."""
-    try:
-        return _open_adapter(account)
-    except (VaultError, LookupError, ValueError) as error:
-        raise AccountUnusable(f"{account.label}: {error}") from None
-
-
-def _open_adapter(account: BrokerAccount) -> BrokerAdapter:
-    sealed = open_sealed(Purpose.BROKER, str(account.id), account.sealed_credentials)
     options = AdapterOptions(
         venue_url=settings.VENUE_URL, read_timeout_seconds=settings.BROKER_TIMEOUT_SECONDS
     )
-    return get_broker(account.broker).open_adapter(json.loads(sealed), options)
+    try:
+        return open_adapter(account.broker, open_credentials(account), options)
+    except (VaultError, LookupError, ValueError) as error:
+        raise AccountUnusable(f"{account.label}: {error}") from None
 
 
 class AccountSession:
@@ -53,7 +47,7 @@ class AccountSession:
 
     def __init__(self, account: BrokerAccount, fence: Callable[[], Fence], wake: Callable[[], None]) -> None:
         self.account_id: uuid.UUID = account.id
-        self.adapter = open_adapter(account)
+        self.adapter = adapter_for(account)
         self._fence = fence
         self._wake = wake
         self._hold = threading.Lock()

@@ -1,5 +1,6 @@
 """What the forkserver imports once, so that a fork is ready in milliseconds. No connection is opened here."""
 
+import contextlib
 import gc
 import os
 
@@ -22,6 +23,12 @@ import brokers.paper.factory  # noqa: E402, F401
 import tasks.execution  # noqa: E402
 import tasks.fleet.worker  # noqa: E402
 import tasks.pool  # noqa: E402, F401
+from brokers.vault.open_broker import load_master_key  # noqa: E402
+from brokers.vault.record import VaultError  # noqa: E402
+
+# Without its key a worker says so on its first order; the fleet itself must come up all the same.
+with contextlib.suppress(VaultError):
+    load_master_key()
 
 gc.collect()
 gc.freeze()  # what is there now is for ever: collecting it in each child would copy its pages

@@ -94,7 +94,7 @@ def test_says_unknown_and_sends_nothing_again(
         (422, {"code": 42210000, "message": "invalid qty"}, "42210000"),
         (422, {"code": 40010001, "message": "qty must be > 0"}, "40010001"),
         (400, {"code": 40010000, "message": "request body format is invalid"}, "40010000"),
-        (404, {"code": 40410000, "message": "asset \"X\" not found"}, "40410000"),
+        (404, {"code": 40410000, "message": 'asset "X" not found'}, "40410000"),
     ],
 )
 def test_rejects_on_a_proven_refusal(
@@ -269,9 +269,7 @@ def test_a_cancel_without_an_id_must_not_cancel_them_all(
     assert server.requests == []
 
 
-def test_a_cancel_that_comes_too_late_is_refused(
-    adapter: AlpacaAdapter, server: ScriptedServer
-) -> None:
+def test_a_cancel_that_comes_too_late_is_refused(adapter: AlpacaAdapter, server: ScriptedServer) -> None:
     server.script.append(answer(422, {"code": 42210000, "message": "order is not cancelable"}))
     request = CancelOrder(cl_ord_id="c1", orig_cl_ord_id="o1", broker_order_id=ORDER_ID)
     with pytest.raises(OrderRejected):
@@ -312,18 +310,14 @@ def test_our_own_pace_refuses_before_anything_is_sent(server: ScriptedServer) ->
 
 
 @pytest.mark.parametrize("fate", [stay_silent, hang_up, answer(500, ""), answer(401, ""), answer(200, "{")])
-def test_no_error_shows_a_secret(
-    adapter: AlpacaAdapter, server: ScriptedServer, fate: Answer
-) -> None:
+def test_no_error_shows_a_secret(adapter: AlpacaAdapter, server: ScriptedServer, fate: Answer) -> None:
     server.script.append(fate)
     with pytest.raises(Exception) as caught:
         adapter.submit_order(new_order(), before_send=do_nothing)
     assert_no_secret(caught.value)
 
 
-def test_the_guards_exception_shows_no_secret(
-    adapter: AlpacaAdapter, server: ScriptedServer
-) -> None:
+def test_the_guards_exception_shows_no_secret(adapter: AlpacaAdapter, server: ScriptedServer) -> None:
     def forbid() -> None:
         raise TooLateError("late")
 

@@ -107,9 +107,7 @@ def test_fills_carry_their_orders_client_id(adapter: AlpacaAdapter, server: Scri
     ]
 
 
-def test_many_unknown_orders_cost_one_listing(
-    adapter: AlpacaAdapter, server: ScriptedServer
-) -> None:
+def test_many_unknown_orders_cost_one_listing(adapter: AlpacaAdapter, server: ScriptedServer) -> None:
     ids = [f"00000000-0000-4000-8000-{number:012d}" for number in range(5)]
     fills = [fill_activity(number, order_id=ids[number]) for number in range(5)]
     orders = [order(id=ids[number], client_order_id=f"c{number}") for number in range(5)]

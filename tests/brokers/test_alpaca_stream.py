@@ -137,9 +137,7 @@ def test_logs_in_and_tells_reports_in_order(
         frame = update(f"c{number}")
         connection.send(frame.encode() if number % 2 else frame)
     assert [desk.next() for _ in range(50)] == [f"c{number}" for number in range(50)]
-    assert server.logins == [
-        {"action": "authenticate", "data": {"key_id": KEY_ID, "secret_key": SECRET}}
-    ]
+    assert server.logins == [{"action": "authenticate", "data": {"key_id": KEY_ID, "secret_key": SECRET}}]
 
 
 def test_a_gap_is_told_before_what_follows_it(
@@ -221,9 +219,7 @@ def test_silence_is_noticed(
     assert stream.wait_live(WAIT_SECONDS)
 
 
-def test_closes_at_once_and_twice(
-    server: StreamServer, open_stream: Callable[..., AlpacaStream]
-) -> None:
+def test_closes_at_once_and_twice(server: StreamServer, open_stream: Callable[..., AlpacaStream]) -> None:
     stream = open_stream(server.url)
     assert stream.wait_live(WAIT_SECONDS)
     began = time.monotonic()

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from brokers import registry
+from brokers import catalog, registry
 from brokers.types import IdempotencyClass, OrdType
 
 KEYS = {"key_id": "PK1", "secret": "hidden-value"}
@@ -13,29 +13,29 @@ KEYS = {"key_id": "PK1", "secret": "hidden-value"}
 
 def test_names_and_capabilities_do_not_load_an_sdk() -> None:
     code = (
-        "import sys; from brokers import registry;"
-        "[registry.capabilities_of(name) for name in registry.broker_names()];"
+        "import sys; from brokers import catalog;"
+        "[catalog.capabilities_of(name) for name in catalog.broker_names()];"
         "sys.exit('alpaca' in sys.modules or 'requests' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_capabilities() -> None:
-    for name in registry.broker_names():
-        capabilities = registry.capabilities_of(name)
+    for name in catalog.broker_names():
+        capabilities = catalog.capabilities_of(name)
         assert capabilities.idempotency_class is IdempotencyClass.A
         assert OrdType.MARKET in capabilities.ord_types
         assert OrdType.TRAILING_STOP not in capabilities.ord_types
 
 
 def test_paper_is_a_simulation() -> None:
-    assert registry.get_broker("paper").is_simulation
-    assert not registry.get_broker("alpaca").is_simulation
+    assert catalog.get_broker("paper").is_simulation
+    assert not catalog.get_broker("alpaca").is_simulation
 
 
 def test_an_unknown_broker() -> None:
     with pytest.raises(LookupError):
-        registry.get_broker("nobody")
+        catalog.get_broker("nobody")
 
 
 def test_a_missing_credential_is_named_and_no_value_shown() -> None:
@@ -52,7 +52,7 @@ def test_paper_wants_the_venues_url(url: str) -> None:
 
 def test_opens_adapters() -> None:
     options = registry.AdapterOptions(venue_url="http://127.0.0.1:8001/")
-    for name in registry.broker_names():
+    for name in catalog.broker_names():
         adapter = registry.open_adapter(name, KEYS, options)
-        assert adapter.capabilities == registry.capabilities_of(name)
+        assert adapter.capabilities == catalog.capabilities_of(name)
         adapter.close()

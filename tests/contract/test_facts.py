@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from brokers import registry
+from brokers import catalog, registry
 from brokers.base import BrokerAdapter
 from brokers.types import CancelOrder, ExecType, ExecutionReport, OrdStatus, Side
 from tests.contract.conftest import RIGGED_BROKERS, Listener
@@ -21,7 +21,7 @@ def test_every_registered_adapter_is_in_the_suite() -> None:
     keys = {"key_id": "k", "secret": "s"}
     options = registry.AdapterOptions(venue_url="http://127.0.0.1:1")
     rigged = {type(registry.open_adapter(name, keys, options)) for name in RIGGED_BROKERS}
-    for name in registry.broker_names():
+    for name in catalog.broker_names():
         assert type(registry.open_adapter(name, keys, options)) in rigged, name
 
 

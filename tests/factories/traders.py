@@ -5,13 +5,15 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from brokers.ids import new_id
 from brokers.models import BrokerAccount
-from brokers.vault.keys import Purpose, create_keys
-from brokers.vault.sealing import seal
+from brokers.vault.binding import credentials_binding
+from brokers.vault.master_keys import create_master_key
+from brokers.vault.record import Purpose
+from brokers.vault.seal import seal
 from orders.intake.layers import digest_of
 from orders.models import Plan, Strategy, Trader
 
@@ -29,19 +31,19 @@ class Desk:
 
 def make_account(user: User, **fields: Any) -> BrokerAccount:
     for purpose in Purpose:
-        create_keys(purpose)
-    account_id = new_id()
-    credentials = json.dumps({"key_id": "K", "secret": "S"}).encode()
+        create_master_key(purpose, settings.VAULT_KEYS_DIR)
     values: dict[str, Any] = {
-        "id": account_id,
         "user": user,
         "broker": "paper",
         "label": f"Paper {secrets.token_hex(3)}",
         "simulation": True,
         "verified_at": timezone.now(),
-        "sealed_credentials": seal(Purpose.BROKER, str(account_id), credentials),
     }
-    return BrokerAccount.objects.create(**(values | fields))
+    account = BrokerAccount(**(values | fields))
+    credentials = json.dumps({"key_id": "K", "secret": "S"}).encode()
+    account.sealed_credentials = seal(credentials, credentials_binding(account))
+    account.save()
+    return account
 
 
 def make_desk(*, daily_order_limit: int = 1000, orders_per_minute: int = 1000, **strategy: Any) -> Desk:

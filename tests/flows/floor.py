@@ -22,6 +22,8 @@ from tests.flows.helpers import Trader, alert, wait_until
 
 Row = dict[str, Any]
 
+STAGES = ("received", "recorded", "dequeued", "sent", "acknowledged", "replied")
+
 
 class Floor:
     """One desk, its web process's client and its two sets of books."""
@@ -97,12 +99,19 @@ class Floor:
         )
 
     def stages(self, order_id: str | uuid.UUID) -> dict[str, dt.datetime]:
-        """Return the times of the order's stages; of a stage that came twice, the first."""
-        found: dict[str, dt.datetime] = {}
-        for event in self.events(order_id):
-            for name, moment in event["stages"].items():
-                found.setdefault(name, dt.datetime.fromisoformat(moment))
-        return found
+        """Return the times of the order's stages, once all have been written; of one that came twice, the first.
+
+        The sender may be answered a moment before: what the broker's stream tells can overtake its answer.
+        """
+
+        def complete() -> dict[str, dt.datetime] | None:
+            found: dict[str, dt.datetime] = {}
+            for event in self.events(order_id):
+                for name, moment in event["stages"].items():
+                    found.setdefault(name, dt.datetime.fromisoformat(moment))
+            return found if found.keys() >= set(STAGES) else None
+
+        return wait_until(f"order {order_id} has gone through all stages", complete, seconds=5)
 
     def recorded(self) -> tuple[int, int]:
         """Return how many signals and orders there are in all."""

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from orders.intake.signature import sign
-from tests.flows.floor import Floor
+from tests.flows.floor import STAGES, Floor
 from tests.flows.helpers import Trader, alert, wait_until
 
 BUDGET_SECONDS = 2.5
@@ -26,8 +26,7 @@ def test_a_warm_worker_fills_an_alert_in_the_same_request(floor: Floor) -> None:
     assert [row["client_order_id"] for row in floor.ledger(trader, "accepted")].count(order["cl_ord_id"]) == 1
     assert {event["pid"] for event in floor.events(order["id"]) if event["pid"]} == {pid}
     stages = floor.stages(order["id"])
-    names = ["received", "recorded", "dequeued", "sent", "acknowledged", "replied"]
-    assert [stages[name] for name in names] == sorted(stages[name] for name in names)
+    assert [stages[name] for name in STAGES] == sorted(stages[name] for name in STAGES)
 
 
 def test_twenty_clients_with_the_same_alert_place_one_order(floor: Floor) -> None:
@@ -142,11 +141,11 @@ def test_an_exit_is_fresh_for_longer_than_an_entry(floor: Floor) -> None:
 
 
 SET_SIGNING_KEY = """
-from brokers.vault.keys import Purpose
-from brokers.vault.sealing import seal
+from brokers.vault.binding import signing_binding
+from brokers.vault.seal import seal
 from orders.models import Strategy
 strategy = Strategy.objects.get(user_id={user_id})
-strategy.sealed_signing_key = seal(Purpose.WEBHOOK, str(strategy.id), {key!r})
+strategy.sealed_signing_key = seal({key!r}, signing_binding(strategy.user_id, strategy.id))
 strategy.save()
 """
 

@@ -27,7 +27,12 @@ def make_trader(username: str = "ann", *, time_zone: str = "UTC", password: str 
 
 
 def make_account(user: User, label: str = "Paper", **fields: Any) -> BrokerAccount:
-    fields = {"broker": "paper", "simulation": True, "verified_at": NOON, "sealed_credentials": "sealed"} | fields
+    fields = {
+        "broker": "paper",
+        "simulation": True,
+        "verified_at": NOON,
+        "sealed_credentials": "sealed",
+    } | fields
     return BrokerAccount.objects.create(user=user, label=label, **fields)
 
 

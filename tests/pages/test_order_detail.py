@@ -24,9 +24,7 @@ def filled(account: BrokerAccount) -> Order:
     order = make_order(account)
     make_event(order, ms=4, source="web", stages={"received": 0, "recorded": 4}, ord_status="INITIALIZED")
     worker = {"worker": "user.7@desk", "pid": 4711, "epoch": 3}
-    make_event(
-        order, "Submitted", ms=7, stages={"dequeued": 6, "sent": 9}, ord_status="SUBMITTED", **worker
-    )
+    make_event(order, "Submitted", ms=7, stages={"dequeued": 6, "sent": 9}, ord_status="SUBMITTED", **worker)
     make_event(order, "Acknowledged", ms=16, stages={"acknowledged": 16.5}, ord_status="NEW", **worker)
     make_fill(order, "4", "187.30", exec_id="fill-1")
     make_fill(order, "6", "187.40", exec_id="fill-2")

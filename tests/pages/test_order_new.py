@@ -44,10 +44,10 @@ def desk(monkeypatch: pytest.MonkeyPatch, account: BrokerAccount) -> Desk:
     return desk
 
 
-def filled_in(account: BrokerAccount, **fields: str) -> dict[str, str]:
+def filled_in(chosen: BrokerAccount, /, **fields: str) -> dict[str, str]:
     plain = {
         "form_id": "6f8b9c3e-0c1d-4a57-9a51-9c0f8d1c2b3a",
-        "account": str(account.pk),
+        "account": str(chosen.pk),
         "symbol": "nasdaq:aapl",
         "side": "BUY",
         "position_effect": "OPEN",

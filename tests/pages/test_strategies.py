@@ -41,7 +41,9 @@ def test_it_shows_the_webhook_and_what_it_trades(
     assert "YOUR-SECRET" in html
 
 
-def test_a_trader_sees_no_strategy_and_no_signal_of_another(page: Client, bobs_account: BrokerAccount) -> None:
+def test_a_trader_sees_no_strategy_and_no_signal_of_another(
+    page: Client, bobs_account: BrokerAccount
+) -> None:
     make_signal(make_strategy(bobs_account.user, "Secret sauce", token="bobs-token"), symbol="TSLA")
     html = page.get(URL).content.decode()
     assert "No strategies so far" in html

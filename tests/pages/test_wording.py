@@ -61,7 +61,12 @@ def test_numbers(number: str, plain: str, price: str) -> None:
 
 @pytest.mark.parametrize(
     ("code", "words"),
-    [("NO_WORKER_FREE", "No worker free"), ("StatusReport", "Status report"), ("too-old", "Too old"), ("", "")],
+    [
+        ("NO_WORKER_FREE", "No worker free"),
+        ("StatusReport", "Status report"),
+        ("too-old", "Too old"),
+        ("", ""),
+    ],
 )
 def test_codes_become_words(code: str, words: str) -> None:
     assert humanise(code) == words

@@ -1,14 +1,16 @@
 """The reply board over a real Redis."""
 
 import asyncio
+import contextlib
 import uuid
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 import pytest
 import redis
 from django.conf import settings
 
+import tasks.replies
 from tasks.replies import ReplyBoard, TooManyWaiting
 
 
@@ -17,8 +19,24 @@ def server() -> redis.Redis:
     return redis.Redis.from_url(settings.REDIS_URL)
 
 
+@pytest.fixture(autouse=True)
+def short_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks.replies, "BLOCK_MS", 300)
+
+
 def run(test: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(test, 20))
+
+
+@contextlib.asynccontextmanager
+async def reading_board() -> AsyncIterator[ReplyBoard]:
+    board = ReplyBoard()
+    try:
+        assert await board.ready()
+        await asyncio.sleep(0.1)  # the reader has asked for its first entries by now
+        yield board
+    finally:
+        await board.close()
 
 
 def reply(server: redis.Redis, order_id: uuid.UUID) -> None:
@@ -27,29 +45,25 @@ def reply(server: redis.Redis, order_id: uuid.UUID) -> None:
 
 def test_a_reply_wakes_who_waits_for_it_and_nobody_else(server: redis.Redis) -> None:
     async def test() -> None:
-        board = ReplyBoard()
-        assert await board.ready()
-        await asyncio.sleep(0.1)
         mine, other = uuid.uuid4(), uuid.uuid4()
-        with board.expect([mine]) as waiter, board.expect([other]) as stranger:
-            await asyncio.to_thread(reply, server, mine)
-            assert await waiter.wait(5)
-            assert not await stranger.wait(0.1)
+        async with reading_board() as board:
+            with board.expect([mine]) as waiter, board.expect([other]) as stranger:
+                await asyncio.to_thread(reply, server, mine)
+                assert await waiter.wait(5)
+                assert not await stranger.wait(0.1)
 
     run(test())
 
 
 def test_several_orders_are_waited_for_together(server: redis.Redis) -> None:
     async def test() -> None:
-        board = ReplyBoard()
-        await board.ready()
-        await asyncio.sleep(0.1)
         ids = [uuid.uuid4(), uuid.uuid4()]
-        with board.expect(ids) as waiter:
-            await asyncio.to_thread(reply, server, ids[0])
-            assert not await waiter.wait(0.2)
-            await asyncio.to_thread(reply, server, ids[1])
-            assert await waiter.wait(5)
+        async with reading_board() as board:
+            with board.expect(ids) as waiter:
+                await asyncio.to_thread(reply, server, ids[0])
+                assert not await waiter.wait(0.2)
+                await asyncio.to_thread(reply, server, ids[1])
+                assert await waiter.wait(5)
 
     run(test())
 
@@ -58,10 +72,9 @@ def test_beyond_the_cap_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     async def test() -> None:
         monkeypatch.setattr(settings, "REPLY_MAX_WAITERS", 1)
         board = ReplyBoard()
-        with board.expect([uuid.uuid4()]):
-            with pytest.raises(TooManyWaiting):
-                board.expect([uuid.uuid4()])
-        board.expect([uuid.uuid4()])
+        with board.expect([uuid.uuid4()]), pytest.raises(TooManyWaiting):
+            board.expect([uuid.uuid4()])
+        assert board.expect([uuid.uuid4()]) is not None  # the first has been forgotten
 
     run(test())
 
@@ -71,20 +84,19 @@ def test_a_redis_that_is_away_is_seen_at_once(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(settings, "REDIS_URL", "unix:///nowhere/redis.sock?db=0")
         board = ReplyBoard()
         assert not await board.ready()
+        await board.close()
 
     run(test())
 
 
 def test_the_reader_survives_a_cut_connection(server: redis.Redis) -> None:
     async def test() -> None:
-        board = ReplyBoard()
-        await board.ready()
-        await asyncio.sleep(0.1)
-        await asyncio.to_thread(server.client_kill_filter, _type="normal", skipme=True)
-        assert await board.ready()
         order_id = uuid.uuid4()
-        with board.expect([order_id]) as waiter:
-            await asyncio.to_thread(reply, server, order_id)
-            assert await waiter.wait(5)
+        async with reading_board() as board:
+            await asyncio.to_thread(server.client_kill_filter, _type="normal", skipme=True)
+            assert await board.ready()
+            with board.expect([order_id]) as waiter:
+                await asyncio.to_thread(reply, server, order_id)
+                assert await waiter.wait(5)
 
     run(test())

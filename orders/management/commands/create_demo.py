@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from brokers.errors import BrokerError
-from brokers.vault.keys import VaultError
+from brokers.vault.record import VaultError
 from orders.services.demo import DEMO, OPERATOR, DemoSecrets, ensure_demo
 
 

@@ -155,7 +155,7 @@ def test_waits_as_long_as_the_desk_or_the_sender_says(
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
-        (b"", 400, "malformed"),
+        (b" ", 400, "malformed"),
         (b"[1]", 400, "malformed"),
         (b'{"symbol": "AAPL", "side": "buy", "quantity": NaN}', 400, "malformed"),
         (b'{"symbol": "AAPL", "side": "buy", "quantity": 1, "quantity": 2}', 400, "malformed"),
@@ -180,6 +180,18 @@ def test_what_is_no_order(
     assert rung == []
 
 
+def test_a_long_body_without_a_length(api: Client, rung: list[int]) -> None:
+    from django.test import RequestFactory
+
+    from orders.api.asynchronous import read_body
+    from orders.intake.strict_json import BodyTooLarge
+
+    request = RequestFactory().post(ORDERS, b"[" * 2_000_000, content_type="application/json")
+    del request.META["CONTENT_LENGTH"]
+    with pytest.raises(BodyTooLarge):
+        read_body(request)
+
+
 def test_ten_is_a_fine_quantity_as_text(api: Client, rung: list[int]) -> None:
     assert post(api, BUY | {"quantity": "10"}, Prefer="wait=0").json()["order_qty"] == "10"
 
@@ -189,9 +201,9 @@ def test_only_json_is_taken(api: Client, rung: list[int]) -> None:
     assert_problem(response, 415, "unsupported-media-type")
 
 
-@pytest.mark.parametrize("key", ["", "a b", "x" * 201, "é"])
-def test_a_bad_idempotency_key(api: Client, rung: list[int], key: str) -> None:
-    problem: Any = assert_problem(post(api, Idempotency_Key=key), 400, "invalid-order")
+@pytest.mark.parametrize("header", ["", "a b", "x" * 201, "é"])
+def test_a_bad_idempotency_key(api: Client, rung: list[int], header: str) -> None:
+    problem: Any = assert_problem(post(api, Idempotency_Key=header), 400, "invalid-order")
     assert problem["errors"][0]["field"] == "Idempotency-Key"
 
 

@@ -11,7 +11,6 @@ import pytest
 from tests.orders.api.test_authentication import assert_problem
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
     from django.test import Client
 
     from brokers.models import BrokerAccount
@@ -172,7 +171,9 @@ def test_another_form_than_json_is_refused(api: Client) -> None:
     assert_problem(api.get(ORDERS, headers={"Accept": "text/csv"}), 406, "not-acceptable")
 
 
-def test_a_database_that_is_down_is_503(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_is_down_is_503(api: Client, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
     from django.db import OperationalError
 
     from orders.api import authentication
@@ -181,7 +182,7 @@ def test_a_database_that_is_down_is_503(api: Client, monkeypatch: pytest.MonkeyP
         raise OperationalError("connection refused")
 
     monkeypatch.setattr(authentication, "_find", down)
-    response = api.get(ORDERS)
+    response = getattr(api, method)(ORDERS)
     assert_problem(response, 503, "service-unavailable")
     assert int(response["Retry-After"]) > 0
 

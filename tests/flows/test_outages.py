@@ -1,0 +1,229 @@
+"""Redis, PostgreSQL or the venue is away, forgets, or answers nonsense: orders wait, none is lost or doubled."""
+
+import redis
+
+from tests.flows.floor import Floor
+from tests.flows.helpers import Trader, alert, wait_until
+
+
+def test_redis_stopped_is_503_and_the_same_alert_is_accepted_later(floor: Floor) -> None:
+    trader = floor.trader()
+    floor.warm_up(trader)
+    before = floor.recorded()
+    body = alert(trader)
+    floor.desk.stop("redis")
+    refused = floor.post(trader, body)
+    assert refused.status_code == 503
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert int(refused.headers["Retry-After"]) > 0
+    assert floor.recorded() == before
+    floor.desk.start("redis")
+    answer = floor.post(trader, body)
+    assert answer.status_code in (200, 202)
+    floor.wait_filled(trader, answer.json()["id"], seconds=35)
+    assert floor.post(trader, body).status_code == 409
+
+
+def test_redis_killed_under_a_running_order_loses_nothing(floor: Floor) -> None:
+    trader = floor.trader()
+    floor.warm_up(trader)
+    floor.add_fault("delay_ms", trader, ms=500)
+    floor.desk.kill("redis")
+    floor.desk.wait_ready("redis")
+    answer = floor.send(trader)
+    assert answer.status_code in (200, 202)
+    floor.wait_filled(trader, answer.json()["id"], seconds=35)
+
+
+def test_postgresql_stopped_is_503_and_the_worker_comes_back_by_itself(floor: Floor) -> None:
+    trader = floor.trader()
+    pid = floor.warm_up(trader)
+    body = alert(trader)
+    floor.desk.stop("postgres")
+    refused = floor.post(trader, body)
+    assert refused.status_code == 503
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert floor.http.get("/readyz").status_code == 503
+    floor.desk.start("postgres")
+    answer = floor.post(trader, body)
+    assert answer.status_code in (200, 202)
+    floor.wait_filled(trader, answer.json()["id"])
+    assert floor.worker_pid(trader) == pid
+    sent_by = {event["pid"] for event in floor.events(answer.json()["id"]) if event["pid"]}
+    assert sent_by == {pid}
+
+
+def test_postgresql_away_for_longer_than_a_lease_is_survived(hasty_floor: Floor) -> None:
+    trader = hasty_floor.trader()
+    hasty_floor.warm_up(trader)
+    fleet = hasty_floor.desk.pid("fleet")
+    hasty_floor.desk.stop("postgres")
+    assert hasty_floor.send(trader).status_code == 503
+    with_lease = 5.0
+    wait_until("the lease has run out", _after(with_lease), seconds=with_lease + 1)
+    hasty_floor.desk.start("postgres")
+    wait_until("the desk is ready", lambda: hasty_floor.http.get("/readyz").status_code == 200)
+    answer = hasty_floor.send(trader)
+    assert answer.status_code in (200, 202)
+    hasty_floor.wait_filled(trader, answer.json()["id"])
+    assert hasty_floor.desk.pid("fleet") == fleet
+
+
+def test_a_wiped_redis_is_not_noticed(floor: Floor) -> None:
+    warm, cold = floor.traders(2)
+    pid = floor.warm_up(warm)
+    client = redis.Redis(unix_socket_path=str(floor.desk.home.run / "redis.sock"))
+    client.flushall()
+    client.close()
+    answer = floor.send(warm)
+    assert (answer.status_code, answer.json()["ord_status"]) == (200, "FILLED")
+    assert floor.worker_pid(warm) == pid
+    answer = floor.send(cold)
+    assert (answer.status_code, answer.json()["ord_status"]) == (200, "FILLED")
+
+
+def test_an_order_waits_for_a_venue_that_is_down(floor: Floor) -> None:
+    trader = floor.trader()
+    floor.warm_up(trader)
+    floor.desk.stop("venue")
+    answer = floor.send(trader)
+    assert answer.status_code == 202
+    order_id = answer.json()["id"]
+    wait_until(
+        "the worker has taken back what was not sent",
+        lambda: "NotSent" in [event["kind"] for event in floor.events(order_id)],
+    )
+    floor.desk.start("venue")
+    order = floor.wait_filled(trader, order_id)
+    assert order["attempt"] > 1
+
+
+def test_an_entry_that_nobody_could_send_in_time_is_denied(hasty_floor: Floor) -> None:
+    trader = hasty_floor.trader()
+    hasty_floor.warm_up(trader)
+    hasty_floor.desk.stop("venue")
+    answer = hasty_floor.send(trader)
+    assert answer.status_code == 202
+    order = hasty_floor.wait_status(answer.json()["id"], "DENIED")
+    assert (order["reason"], bool(order["text"])) == ("TOO_OLD", True)
+    hasty_floor.desk.start("venue")
+    assert hasty_floor.times_at_venue(trader, order) == 0
+
+
+def test_an_exit_waits_for_the_venue_however_long_it_takes(hasty_floor: Floor) -> None:
+    trader = hasty_floor.trader()
+    hasty_floor.warm_up(trader)
+    hasty_floor.desk.stop("venue")
+    answer = hasty_floor.send(trader, action="close_long", quantity=None)
+    assert answer.status_code == 202
+    entry_would_be_denied = 5.0
+    wait_until("an entry would have been denied", _after(entry_would_be_denied), seconds=6)
+    assert hasty_floor.order(answer.json()["id"])["ord_status"] in ("INITIALIZED", "SUBMITTED")
+    hasty_floor.desk.start("venue")
+    hasty_floor.wait_filled(trader, answer.json()["id"])
+
+
+def send_and_fill(floor: Floor, trader: Trader) -> list[str]:
+    """Send an alert through a fault; return the kinds of what happened to its order."""
+    answer = floor.send(trader)
+    assert answer.status_code in (200, 202)
+    floor.wait_filled(trader, answer.json()["id"])
+    assert len(floor.ledger(trader, "accepted")) == 2
+    return [event["kind"] for event in floor.events(answer.json()["id"])]
+
+
+def test_an_answer_that_is_lost_is_found_by_asking(floor: Floor) -> None:
+    trader = floor.trader()
+    floor.warm_up(trader)
+    floor.add_fault("stream_silence", trader, count=None)
+    floor.add_fault("drop_response_after_accepting", trader)
+    kinds = send_and_fill(floor, trader)
+    assert "OutcomeUnknown" in kinds
+    assert kinds.count("Submitted") == 1
+
+
+def test_an_answer_that_is_lost_is_told_by_the_stream(floor: Floor) -> None:
+    trader = floor.trader()
+    floor.warm_up(trader)
+    floor.add_fault("drop_response_after_accepting", trader)
+    assert send_and_fill(floor, trader).count("Submitted") == 1
+
+
+def test_an_error_after_accepting_is_not_taken_for_a_refusal(floor: Floor) -> None:
+    trader = floor.trader()
+    floor.warm_up(trader)
+    floor.add_fault("stream_silence", trader, count=None)
+    floor.add_fault("error_after", trader, status=502)
+    kinds = send_and_fill(floor, trader)
+    assert kinds.count("Submitted") == 1
+
+
+def test_an_error_before_accepting_is_sent_again_with_the_same_id(floor: Floor) -> None:
+    trader = floor.trader()
+    floor.warm_up(trader)
+    floor.add_fault("error_before", trader, status=500)
+    kinds = send_and_fill(floor, trader)
+    assert "OutcomeUnknown" in kinds
+    assert kinds.count("Submitted") == 2
+
+
+def test_a_connection_cut_before_accepting_is_sent_again(floor: Floor) -> None:
+    trader = floor.trader()
+    floor.warm_up(trader)
+    floor.add_fault("drop_before_accepting", trader)
+    assert send_and_fill(floor, trader).count("Submitted") == 2
+
+
+def test_too_many_requests_waits_as_long_as_the_venue_says(floor: Floor) -> None:
+    trader = floor.trader()
+    floor.warm_up(trader)
+    floor.add_fault("rate_limit", trader, retry_after=1)
+    kinds = send_and_fill(floor, trader)
+    assert "OutcomeUnknown" not in kinds
+    assert kinds.count("Submitted") == 2
+
+
+def test_a_refusal_is_final(floor: Floor) -> None:
+    trader = floor.trader()
+    floor.warm_up(trader)
+    floor.add_fault("refuse", trader, status=403, code=40310000, message="no such luck")
+    answer = floor.send(trader)
+    order = answer.json()
+    assert (answer.status_code, order["ord_status"]) == (200, "REJECTED")
+    assert "no such luck" in order["text"]
+
+
+def test_a_silent_stream_is_made_up_for_by_asking(floor: Floor) -> None:
+    trader = floor.trader()
+    floor.warm_up(trader)
+    floor.add_fault("stream_silence", trader, count=None)
+    assert send_and_fill(floor, trader).count("Submitted") == 1
+
+
+def test_what_the_stream_tells_twice_counts_once(floor: Floor) -> None:
+    trader = floor.trader()
+    floor.warm_up(trader)
+    floor.add_fault("stream_duplicate", trader, count=None)
+    answer = floor.send(trader, quantity=5)
+    order = floor.wait_filled(trader, answer.json()["id"])
+    fills = floor.desk_rows("SELECT last_qty FROM orders_execution WHERE order_id = %s", order["id"])
+    assert sum(fill["last_qty"] for fill in fills) == order["cum_qty"] == 5
+
+
+def test_partial_fills_add_up(floor: Floor) -> None:
+    trader = floor.trader()
+    floor.warm_up(trader)
+    steps = [{"fraction": 0.4, "delay_ms": 20}, {"fraction": 0.4, "delay_ms": 50}]
+    floor.add_fault("fill_plan", trader, fills=steps, then="fill")
+    answer = floor.send(trader, quantity=10)
+    assert (answer.status_code, answer.json()["cum_qty"]) == (200, "10")
+    fills = floor.ledger(trader, "fill")
+    assert len(fills) == 4  # one of them of the first order
+
+
+def _after(seconds: float):  # type: ignore[no-untyped-def]
+    """Return a condition that becomes true so many seconds from now."""
+    import time
+
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() > end

@@ -1,0 +1,233 @@
+"""The operators' side: history is read only, no secret is shown, lists stay quick."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from brokers.models import BrokerAccount
+from orders.admin.base import BoundedPaginator
+from orders.models import (
+    ApiKey,
+    AttentionItem,
+    Execution,
+    Heartbeat,
+    Order,
+    OrderEvent,
+    OrderQuota,
+    Plan,
+    Signal,
+    Strategy,
+    Trader,
+    WorkerLease,
+)
+from orders.services.attention import ReasonRequiredError, resolve_item
+from tests.pages.rows import (
+    NOON,
+    make_account,
+    make_event,
+    make_fill,
+    make_order,
+    make_signal,
+    make_strategy,
+    make_trader,
+)
+
+HISTORY = [Signal, Order, Execution, OrderEvent, WorkerLease, Heartbeat, OrderQuota, AttentionItem]
+ADJUSTED = [Plan, Trader, Strategy, BrokerAccount, ApiKey]
+SECRETS = ("sealed-by-the-vault", "sealed-signing-key", "whole-token-of-the-webhook")
+
+
+@pytest.fixture
+def operator(client: Client, db: None) -> Client:
+    client.force_login(User.objects.create(username="operator", is_staff=True, is_superuser=True))
+    return client
+
+
+@pytest.fixture
+def everything(db: None) -> Order:
+    """One row of everything."""
+    ann = make_trader("ann")
+    account = make_account(ann, sealed_credentials=SECRETS[0])
+    strategy = make_strategy(ann, sealed_signing_key=SECRETS[1], token=SECRETS[2])
+    strategy.accounts.add(account)
+    order = make_order(account, signal=make_signal(strategy), strategy=strategy)
+    make_event(order, data={"kind": "Recorded"}, stages={"received": 0})
+    make_fill(order, "10", "187.35")
+    AttentionItem.objects.create(user=ann, order=order, kind="OVERFILL", detail="1 too many")
+    ApiKey.objects.create(user=ann, prefix="tsk_12ab", digest=b"d" * 32)
+    Heartbeat.objects.create(name="fleet@host", part="fleet", at=NOON)
+    OrderQuota.objects.create(user=ann, day=NOON.date(), day_count=3, minute=NOON, minute_count=1)
+    now = timezone.now()
+    times = {"claimed_at": now, "heartbeat_at": now, "expires_at": now + timedelta(seconds=15)}
+    WorkerLease.objects.create(user=ann, worker="w", host="h", pid=1, epoch=1, **times)
+    return order
+
+
+def url(model: Any, action: str, *args: Any) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{action}", args=args)
+
+
+def test_every_model_of_the_desk_is_there() -> None:
+    models = {m for label in ("brokers", "orders", "tasks") for m in apps.get_app_config(label).get_models()}
+    assert {model for model in models if not admin.site.is_registered(model)} == set()
+
+
+@pytest.mark.parametrize("model", HISTORY)
+def test_history_can_be_looked_at_and_nothing_else(operator: Client, everything: Order, model: Any) -> None:
+    row = model.objects.get()
+    assert operator.get(url(model, "changelist")).status_code == 200
+    html = operator.get(url(model, "change", row.pk)).content.decode()
+    assert 'name="_save"' not in html
+    assert "deletelink" not in html
+    assert operator.get(url(model, "add")).status_code == 403
+    assert operator.post(url(model, "change", row.pk), {}).status_code == 403
+    assert operator.post(url(model, "delete", row.pk), {"post": "yes"}).status_code == 403
+    operator.post(url(model, "changelist"), {"action": "delete_selected", "_selected_action": [row.pk]})
+    assert model.objects.filter(pk=row.pk).exists()
+
+
+@pytest.mark.parametrize("model", [*HISTORY, *ADJUSTED])
+def test_no_page_shows_a_secret(operator: Client, everything: Order, model: Any) -> None:
+    pages = [url(model, "changelist"), url(model, "change", model.objects.first().pk)]
+    for page in pages:
+        html = operator.get(page).content.decode()
+        assert not [secret for secret in SECRETS if secret in html]
+        assert "secret_digest" not in html
+        assert "field-digest" not in html
+        assert "ddd" not in html
+
+
+@pytest.mark.parametrize("model", [Strategy, BrokerAccount, ApiKey])
+def test_what_has_a_secret_is_made_by_a_service_only(operator: Client, model: Any) -> None:
+    assert operator.get(url(model, "add")).status_code == 403
+
+
+def test_a_strategy_is_given_accounts_of_its_own_trader_only(operator: Client, everything: Order) -> None:
+    foreign = make_account(make_trader("bob"), "Bobs")
+    strategy = everything.strategy
+    assert strategy is not None
+    page = url(Strategy, "change", strategy.pk)
+    assert "Bobs" not in operator.get(page).content.decode()
+    data = {"name": "Breakout", "accounts": [str(foreign.pk)], "allowed_symbols": ""}
+    assert operator.post(page, data).status_code == 200  # shown again, with an error
+    assert list(strategy.accounts.all()) == [everything.account]
+    data["accounts"] = [str(everything.account_id)]
+    assert operator.post(page, data | {"paused": "on"}).status_code == 302
+    strategy.refresh_from_db()
+    assert strategy.paused
+    assert strategy.sealed_signing_key == SECRETS[1]
+
+
+@pytest.mark.parametrize("model", [Signal, Order, Execution, OrderEvent])
+def test_a_list_asks_the_database_as_often_whatever_its_length(
+    operator: Client, everything: Order, model: Any
+) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            operator.get(url(model, "changelist"))
+        return len(captured)
+
+    before = queries()
+    for number in range(10):
+        account = make_account(make_trader(f"more-{number}"))
+        strategy = make_strategy(account.user)
+        order = make_order(account, signal=make_signal(strategy))
+        make_event(order)
+        make_fill(order, "1", "1")
+    assert queries() == before
+
+
+def test_no_list_counts_more_than_a_page_can_need(everything: Order, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orders.admin.base.MOST_COUNTED", 3)
+    for _ in range(5):
+        make_order(everything.account)
+    assert BoundedPaginator(Order.objects.order_by("-id"), 2).count == 3
+
+
+def test_a_search_finds_by_id_client_order_id_and_user(operator: Client, everything: Order) -> None:
+    make_order(make_account(make_trader("bob")))
+    for term in (str(everything.pk), everything.cl_ord_id, " ann "):
+        changelist = operator.get(url(Order, "changelist"), {"q": term}).context["cl"]
+        assert [order.pk for order in changelist.result_list] == [everything.pk]
+    assert not operator.get(url(Order, "changelist"), {"q": "nobody"}).context["cl"].result_list
+    assert operator.get(url(OrderEvent, "changelist"), {"q": str(everything.pk)}).context["cl"].result_list
+
+
+def test_open_and_sent_orders_can_be_picked_out(operator: Client, everything: Order) -> None:
+    working = make_order(everything.account, "NEW")
+    sent = make_order(everything.account, "SUBMITTED")
+    for course, expected in (
+        ("open", {working.pk, sent.pk}),
+        ("sent", {sent.pk}),
+        ("ended", {everything.pk}),
+    ):
+        changelist = operator.get(url(Order, "changelist"), {"course": course}).context["cl"]
+        assert {order.pk for order in changelist.result_list} == expected
+
+
+def resolve(client: Client, *items: AttentionItem, reason: str) -> Any:
+    data = {"action": "resolve_with_reason", "reason": reason, "_selected_action": [i.pk for i in items]}
+    return client.post(url(AttentionItem, "changelist"), data, follow=True)
+
+
+def test_an_item_is_resolved_with_a_reason(operator: Client, everything: Order) -> None:
+    item = AttentionItem.objects.get()
+    html = resolve(operator, item, reason="  booked by\nhand ").content.decode()
+    item.refresh_from_db()
+    assert item.resolved_at is not None
+    assert item.resolution == "operator: booked by hand"
+    assert "Resolved: 1." in html
+    assert "1 too many" not in html  # the list is that of open items
+    assert LogEntry.objects.get().object_id == str(item.pk)
+
+
+def test_without_a_reason_nothing_is_resolved(operator: Client, everything: Order) -> None:
+    item = AttentionItem.objects.get()
+    html = resolve(operator, item, reason="  ").content.decode()
+    assert "Say why the item is resolved." in html
+    item.refresh_from_db()
+    assert item.resolved_at is None
+
+
+def test_who_may_only_look_resolves_nothing(client: Client, everything: Order) -> None:
+    viewer = User.objects.create(username="viewer", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_attentionitem"))
+    client.force_login(viewer)
+    item = AttentionItem.objects.get()
+    assert "resolve_with_reason" not in client.get(url(AttentionItem, "changelist")).content.decode()
+    resolve(client, item, reason="because")
+    item.refresh_from_db()
+    assert item.resolved_at is None
+
+
+def test_the_first_resolution_stands(everything: Order) -> None:
+    item = AttentionItem.objects.get()
+    first, second = User.objects.create(username="first"), User.objects.create(username="second")
+    assert resolve_item(item, first, "done")
+    assert not resolve_item(item, second, "done again")
+    item.refresh_from_db()
+    assert item.resolution == "first: done"
+
+
+def test_a_reason_of_any_length_fits(everything: Order) -> None:
+    item = AttentionItem.objects.get()
+    assert resolve_item(item, User.objects.create(username="x" * 150), "y" * 1000)
+    with pytest.raises(ReasonRequiredError):
+        resolve_item(item, User.objects.get(username="x" * 150), " \n ")
+
+
+def test_a_trader_has_no_admin(client: Client, everything: Order) -> None:
+    client.force_login(User.objects.get(username="ann"))
+    assert client.get(url(Order, "changelist")).status_code == 302

@@ -1,0 +1,1 @@
+"""The benchmark: alert to answer through the real desk, and where the time goes."""
