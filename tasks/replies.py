@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
+from weakref import WeakValueDictionary
 
 import redis
 import redis.asyncio
@@ -60,7 +61,8 @@ class ReplyBoard:
     """Who waits for which order in this web process, and the one task that wakes them."""
 
     def __init__(self) -> None:
-        self._waiting: dict[uuid.UUID, asyncio.Event] = {}
+        # Weak, so that a request which was given up half-way leaves nothing behind.
+        self._waiting: WeakValueDictionary[uuid.UUID, asyncio.Event] = WeakValueDictionary()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reader: asyncio.Task[None] | None = None
         self._closed = False

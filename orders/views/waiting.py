@@ -26,6 +26,7 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER_SECONDS = 5.0
+REREAD_SECONDS = 0.4  # after the budget; TradingView hangs up half a second after the webhook's ends
 DATABASE_DOWN = (DatabaseError, InterfaceError, PoolTimeout)
 _threads = ThreadPoolExecutor(max_workers=settings.DATABASE_POOL_SIZE or 8, thread_name_prefix="database")
 
@@ -88,8 +89,9 @@ async def answers(orders: Sequence[Order], waiter: Waiter | None, budget: Budget
     if waiter is not None:
         with waiter:
             await waiter.wait(budget.left_seconds)
+        ids = [order.id for order in orders]
         try:
-            orders = await asyncio.wait_for(in_database(_reread, [order.id for order in orders]), 1.0)
+            orders = await asyncio.wait_for(in_database(_reread, ids), REREAD_SECONDS)
         except (*DATABASE_DOWN, TimeoutError) as error:
             log.warning("order not read again", error=str(error))
     return list(orders), all(is_answerable(order) for order in orders)

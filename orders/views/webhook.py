@@ -1,6 +1,6 @@
 """The webhook: a TradingView alert in, the order's outcome out, within TradingView's patience."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -41,6 +41,7 @@ from orders.views.waiting import (
     require_redis,
     unavailable,
 )
+from tasks.replies import Waiter
 
 log = structlog.get_logger(__name__)
 
@@ -83,7 +84,7 @@ def _parse(request: HttpRequest) -> Alert:
         raise ProblemError(Problem(ProblemType.UNSUPPORTED_MEDIA_TYPE, str(error))) from None
 
 
-async def _recorded(record: "partial[list[Order]]"):  # type: ignore[no-untyped-def]
+async def _recorded(record: Callable[[], list[Order]]) -> tuple[list[Order], Waiter | None]:
     """Run the recording unit and translate what it refuses. Raises ``ProblemError``."""
     try:
         return await in_database(record_and_ring, record)

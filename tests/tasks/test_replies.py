@@ -100,3 +100,13 @@ def test_the_reader_survives_a_cut_connection(server: redis.Redis) -> None:
                 assert await waiter.wait(5)
 
     run(test())
+
+
+def test_a_request_that_was_given_up_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        monkeypatch.setattr(settings, "REPLY_MAX_WAITERS", 1)
+        board = ReplyBoard()
+        for _ in range(3):
+            board.expect([uuid.uuid4()])  # and nobody keeps the waiter
+
+    run(test())

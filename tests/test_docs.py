@@ -1,0 +1,35 @@
+"""What the docs say about the code is compared with the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from desk.config import CHECKOUT
+from orders.intake.alert import ALERT_FIELDS
+from orders.intake.problem import problem_table
+
+DOCS = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
+
+
+def test_the_table_of_problems_is_the_registrys() -> None:
+    assert problem_table() in (CHECKOUT / "docs/webhooks.md").read_text()
+
+
+@pytest.mark.parametrize("name", sorted(ALERT_FIELDS))
+def test_every_alert_field_is_documented(name: str) -> None:
+    assert f"`{name}`" in (CHECKOUT / "docs/webhooks.md").read_text()
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_files_that_are_named_exist(page: Path) -> None:
+    named = re.findall(r"`((?:brokers|orders|tasks|tests|desk|deploy|venue)/[\w./-]+)`", page.read_text())
+    missing = [name for name in named if not (CHECKOUT / name).exists()]
+    assert missing == []
