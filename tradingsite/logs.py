@@ -17,13 +17,16 @@ shared: list[Processor] = [
 def configure(config: dict[str, Any]) -> None:
     """Configure logging and structlog from ``settings.LOGGING``; Django calls this in ``setup()``."""
     formatter = config["formatters"]["console"]
-    formatter["processor"] = structlog.processors.JSONRenderer()
+    formatter["processors"] = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(),
+    ]
     formatter["foreign_pre_chain"] = shared
     logging.config.dictConfig(config)
     structlog.configure(
         processors=[
             *shared,
-            structlog.processors.format_exc_info,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -111,6 +111,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+DATETIME_FORMAT = "Y-m-d H:i:s"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STATIC_URL = "static/"
@@ -324,6 +325,14 @@ LOGGING = {
         "console": {"()": "structlog.stdlib.ProcessorFormatter"},  # tradingsite/logs.py adds how
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "console"}},
+    "filters": {
+        # A 503 is an answer that the desk gives on purpose, and says why itself.
+        "not_503": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": lambda record: getattr(record, "status_code", None) != 503,
+        }
+    },
+    "loggers": {"django.request": {"filters": ["not_503"]}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
 }
 LOGGING_CONFIG = "tradingsite.logs.configure"

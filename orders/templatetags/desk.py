@@ -70,5 +70,4 @@ def when(at: datetime | None, style: str = "full") -> SafeString | str:
 @register.simple_tag
 def zone_name() -> str:
     """Return the name of the time zone that the page tells its times in."""
-    zone = timezone.get_current_timezone()
-    return zone.key if isinstance(zone, zoneinfo.ZoneInfo) else str(zone)
+    return str(timezone.get_current_timezone())

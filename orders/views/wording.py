@@ -114,8 +114,8 @@ def _with_fills(start: str) -> Callable[[Order], str]:
 
 def _with_reason(start: str) -> Callable[[Order], str]:
     def sentence(order: Order) -> str:
-        reasons = [part for part in (humanise(order.reason), order.text.strip().rstrip(".")) if part]
-        return f"{start} {': '.join(reasons)}." if reasons else start
+        reason = order.text.strip().rstrip(".") or humanise(order.reason)
+        return f"{start} {reason[0].upper()}{reason[1:]}." if reason else start
 
     return sentence
 

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
 import pytest
@@ -42,7 +43,6 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PHONE = {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="module")
@@ -298,7 +298,7 @@ def test_copying_a_webhook_and_pausing_a_strategy(tab: Page, ann: User) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_scrolls_sideways_on_a_phone(tab: Page, ann: User, scheme: str) -> None:
+def test_no_page_scrolls_sideways_on_a_phone(tab: Page, ann: User, scheme: Literal["light", "dark"]) -> None:
     account = make_account(ann, "An account with a rather long label of its own")
     strategy = make_strategy(ann, "A strategy whose name goes on for longer than a phone is wide")
     order = make_order(
@@ -306,9 +306,9 @@ def test_no_page_scrolls_sideways_on_a_phone(tab: Page, ann: User, scheme: str) 
     )
     make_event(order, worker="user.1234567890@a-host-with-a-long-name.example.org", data={"k": "v" * 200})
     make_fill(order, "123456.123456789", "98765.123456789")
-    tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    tab.emulate_media(color_scheme=scheme)
     for width in (320, 390, 800, 1100):
-        tab.set_viewport_size(PHONE | {"width": width})
+        tab.set_viewport_size({"width": width, "height": 844})
         for url in ("/orders/", f"/orders/{order.pk}/", "/orders/new/", "/strategies/", "/nothing/"):
             tab.goto(url)
             assert _sticking_out(tab) == [], f"{url} at {width}"
@@ -319,7 +319,7 @@ def test_text_stands_out_from_its_ground(tab: Page, ann: User) -> None:
     for ord_status in ("NEW", "SUBMITTED", "FILLED", "REJECTED", "CANCELED", "INITIALIZED"):
         make_order(account, ord_status, side="SELL" if ord_status == "NEW" else "BUY")
     for scheme in ("light", "dark"):
-        tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        tab.emulate_media(color_scheme=scheme)
         tab.goto("/orders/")
         assert tab.evaluate(CONTRAST) == []
 

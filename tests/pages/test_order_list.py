@@ -16,7 +16,7 @@ from orders.views import order_list
 from tests.pages.rows import NOON, make_account, make_order, make_strategy
 
 URL = "/orders/"
-REFRESH = {"HTTP_HX_REQUEST": "true"}
+REFRESH = {"HX-Request": "true"}
 
 
 def ids(response: Any) -> list[uuid.UUID]:
@@ -36,7 +36,7 @@ def test_who_is_not_signed_in_is_sent_to_the_login(client: Client, db: None) -> 
 
 
 def test_a_part_whose_session_has_ended_leads_the_whole_page_to_the_login(client: Client, db: None) -> None:
-    response = client.get(URL, **REFRESH)
+    response = client.get(URL, headers=REFRESH)
     assert response["HX-Redirect"] == "/login/"
     assert b"password" not in response.content
 
@@ -174,10 +174,10 @@ def test_it_refreshes_only_while_an_order_is_open(page: Client, account: BrokerA
 def test_a_refresh_sends_nothing_until_something_has_changed(page: Client, account: BrokerAccount) -> None:
     order = make_order(account, "NEW")
     seen = version_in(page.get(URL))
-    unchanged = page.get(URL, {"seen": seen}, **REFRESH)
+    unchanged = page.get(URL, {"seen": seen}, headers=REFRESH)
     assert (unchanged.status_code, unchanged.content) == (204, b"")
     Order.objects.filter(pk=order.pk).update(ord_status="PARTIALLY_FILLED", cum_qty=4)
-    changed = page.get(URL, {"seen": seen}, **REFRESH)
+    changed = page.get(URL, {"seen": seen}, headers=REFRESH)
     assert changed.status_code == 200
     html = changed.content.decode()
     assert "Partly filled" in html

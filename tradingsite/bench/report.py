@@ -13,6 +13,7 @@ RUNS = {
     "cold": "cold, fresh traders, pool ready",
     "burst": "1 trader, all alerts at once",
 }
+SHORT = {"warm": "warm", "warm_10": "10 traders", "cold": "cold", "burst": "all at once"}
 COLUMNS = ("p50", "p95", "p99", "max")
 
 
@@ -66,7 +67,7 @@ def _steps(runs: Mapping[str, Any]) -> str:
     known = [name for name in RUNS if _at(runs, name, "stages", "steps")]
     header = [
         "step: p50 ms (share of the mean)",
-        *(RUNS[name].partition(",")[0] + _suffix(name) for name in known),
+        *(SHORT[name] for name in known),
     ]
     rows = [
         [words, *(_step(runs[name]["stages"]["steps"][stage]) for name in known)]
@@ -113,10 +114,6 @@ def _step(step: Mapping[str, float]) -> str:
 
 def _pair(times: Mapping[str, float]) -> str:
     return f"{times['p50']:.2f} / {times['p95']:.2f}"
-
-
-def _suffix(name: str) -> str:
-    return ", 10 traders" if name == "warm_10" else ""
 
 
 def _ratio(now: float, then: float) -> str:

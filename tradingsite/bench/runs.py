@@ -94,7 +94,7 @@ def _burst(line: Line, alerts: int, url: str) -> dict[str, Any]:
     while orders.exclude(ord_status="FILLED").exists() and time.monotonic() < end:
         time.sleep(0.1)
     known = list(orders.values_list("recorded_at", "transact_time", "ord_status"))
-    filled = [(recorded, at) for recorded, at, status in known if status == "FILLED"]
+    filled = [(recorded, at) for recorded, at, status in known if status == "FILLED" and at is not None]
     span = max(at for _, at in filled) - min(recorded for recorded, _ in filled)
     return {
         **_described(samples),

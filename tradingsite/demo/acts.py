@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -18,19 +19,21 @@ from tradingsite.demo.way import STAGES, Way
 from tradingsite.desk_client import Answer, DeskClient, timenow
 
 COLD_QTY, WARM_QTY = "10", "2.5"
+READY_SECONDS = 30.0  # a desk that has just started: its schedule shows itself last
 
 
 def find_desk(story: Story, client: DeskClient, url: str) -> None:
     """See that a desk answers at ``url`` and is ready. Raises ``StoryEnds``."""
     story.chapter(f"The desk at {url}")
+    end = time.monotonic() + READY_SECONDS
     try:
-        answer = client.get("/readyz")
+        while (answer := client.get("/readyz")).status == 503 and time.monotonic() < end:
+            time.sleep(0.2)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise StoryEnds(f"The desk at {url} does not answer ({reason}); 'make up' starts it.") from None
-    story.need(
-        "/readyz", answer.status, 200, why=f"The desk is not ready: {answer.raw.decode(errors='replace')}"
-    )
+    said = answer.raw[:400].decode(errors="replace")
+    story.need("/readyz", answer.status, 200, why=f"The desk is not ready: {said}")
     parts = [name for name, state in answer.body.items() if state is True]
     story.tell("alive", ", ".join(parts))
 

@@ -44,7 +44,7 @@ def _play(story: Story, client: DeskClient, url: str) -> None:
 
 def _end(story: Story) -> None:
     if story.failures:
-        story.chapter(f"Not so: {len(story.failures)} of the above")
+        story.chapter("Not all of it was so:")
         for failure in story.failures:
             story.tell("", failure)
     else:
