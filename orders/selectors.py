@@ -20,6 +20,8 @@ SCHEDULE_SILENCE_SECONDS = 30
 
 def strategy_by_token(token: str) -> Strategy | None:
     """Return the strategy that this webhook token names, with its trader and plan, in one query."""
+    if "\0" in token:
+        return None  # a path may hold a NUL; PostgreSQL's text cannot, and would refuse the question
     return Strategy.objects.select_related("user__trader__plan").filter(token=token).first()
 
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 import redis
 import structlog
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error as DatabaseDown
 from kombu.exceptions import OperationalError as BrokerDown
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -43,7 +43,7 @@ def _claim_once(user_id: int) -> None:
 def _is_covered(user_id: int) -> bool:
     try:
         return has_live_lease(user_id)
-    except DatabaseError:
+    except DatabaseDown:
         return False  # a claim too many is harmless
 
 

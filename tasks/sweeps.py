@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from orders.selectors import users_with_due_orders, users_without_worker
-from orders.services.heartbeats import beat_schedule
+from orders.services.heartbeats import beat_schedule, forget_silent_fleets
 from orders.services.sweeping import deny_stale_entries, sweep_lock
 from tasks.dispatch import nudge
 
@@ -24,5 +24,6 @@ def orphans() -> None:
     with sweep_lock("orphans") as alone:
         if alone:
             deny_stale_entries()
+            forget_silent_fleets()
             for user_id in users_without_worker():
                 nudge(user_id)

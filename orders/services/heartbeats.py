@@ -1,5 +1,7 @@
 """Show that a part of the desk works."""
 
+import datetime as dt
+
 from django.db.models.functions import Now
 
 from orders.models import Heartbeat
@@ -15,6 +17,12 @@ def beat_fleet(*, name: str, idle: int, workers: int) -> None:
 def end_fleet(*, name: str) -> None:
     """Take this fleet off the list, because it stops."""
     Heartbeat.objects.filter(name=name).delete()
+
+
+def forget_silent_fleets() -> None:
+    """Take fleets off the list that died without a word an hour ago or longer."""
+    an_hour_ago = Now() - dt.timedelta(hours=1)
+    Heartbeat.objects.filter(part=Heartbeat.Part.FLEET, at__lt=an_hour_ago).delete()
 
 
 def beat_schedule() -> None:

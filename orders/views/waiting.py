@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 import structlog
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, close_old_connections, connection
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 from django.utils import timezone
 from psycopg_pool import PoolTimeout
 
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 RETRY_AFTER_SECONDS = 5.0
 REREAD_SECONDS = 0.4  # after the budget; TradingView hangs up half a second after the webhook's ends
-DATABASE_DOWN = (DatabaseError, InterfaceError, PoolTimeout)
+DATABASE_DOWN = (OperationalError, InterfaceError, PoolTimeout)
 _threads = ThreadPoolExecutor(max_workers=settings.DATABASE_POOL_SIZE or 8, thread_name_prefix="database")
 
 
@@ -80,7 +80,10 @@ def record_and_ring(record: Callable[[], list[Order]]) -> tuple[list[Order], Wai
         waiter = board().expect(order.id for order in orders)
     except TooManyWaiting:
         waiter = None
-    hand_over(orders[0].user_id)
+    try:
+        hand_over(orders[0].user_id)
+    except Exception:
+        log.exception("orders not handed over, the sweep will", user_id=orders[0].user_id)
     return orders, waiter
 
 

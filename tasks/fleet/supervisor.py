@@ -13,7 +13,8 @@ from multiprocessing.process import BaseProcess
 import redis
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import Error as DatabaseDown
+from django.db import close_old_connections
 from kombu.exceptions import OperationalError as BrokerDown
 
 from orders.models import AttentionItem
@@ -77,7 +78,7 @@ class Supervisor:
             self._renew()
             self._kill_wedged()
             self._heartbeat()
-        except DatabaseError as error:
+        except DatabaseDown as error:
             log.warning("PostgreSQL is away", error=str(error))
             time.sleep(TURN_SECONDS)
         self._fork_wanted()
@@ -206,13 +207,13 @@ class Supervisor:
         close_old_connections()
         try:
             self._renew()
-        except DatabaseError as error:
+        except DatabaseDown as error:
             log.warning("PostgreSQL is away", error=str(error))
 
     def _say_goodbye(self) -> None:
         try:
             end_fleet(name=self.name)
-        except DatabaseError as error:
+        except DatabaseDown as error:
             log.warning("PostgreSQL is away", error=str(error))
 
     @staticmethod

@@ -24,9 +24,10 @@ def running_floor() -> Iterator[Floor]:
 
 @pytest.fixture(scope="session")
 def hasty_running_floor() -> Iterator[Floor]:
-    """Run a desk without a pool and with little patience, for what takes a minute on the other."""
+    """Run a desk with few workers, no pool and little patience: what takes a minute elsewhere is quick here."""
     environment = {
         "FLEET_POOL_SIZE": "0",
+        "FLEET_MAX_WORKERS": "4",
         "LEASE_TTL_SECONDS": "4",
         "LEASE_RENEW_SECONDS": "1",
         "LEASE_MARGIN_SECONDS": "1",

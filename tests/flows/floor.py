@@ -22,6 +22,9 @@ from tests.flows.helpers import Trader, alert, wait_until
 
 Row = dict[str, Any]
 
+STOCK = 15
+"""How many traders are made at a time."""
+
 STAGES = ("received", "recorded", "dequeued", "sent", "acknowledged", "replied")
 
 
@@ -30,6 +33,7 @@ class Floor:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
+        self._stock: list[Trader] = []
         self.http = httpx.Client(
             base_url=desk.url, timeout=40, trust_env=False, limits=httpx.Limits(max_connections=300)
         )
@@ -47,8 +51,18 @@ class Floor:
 
     # --- in ---
 
-    def traders(self, count: int, *options: str) -> list[Trader]:
-        """Create traders by the operators' command."""
+    def traders(self, count: int) -> list[Trader]:
+        """Return new traders, from a stock: they are made many at a time, since the command takes a second."""
+        if len(self._stock) < count:
+            self._stock += self._create(max(count, STOCK))
+        taken, self._stock = self._stock[:count], self._stock[count:]
+        return taken
+
+    def trader(self, *options: str) -> Trader:
+        """Return one new trader, made with these options of ``create_traders``."""
+        return self._create(1, *options)[0] if options else self.traders(1)[0]
+
+    def _create(self, count: int, *options: str) -> list[Trader]:
         done = self.desk.run("manage.py", "create_traders", "--count", str(count), *options)
         assert done.returncode == 0, done.stderr
         made = [json.loads(line) for line in done.stdout.splitlines()]
@@ -57,9 +71,6 @@ class Floor:
             for row in self.desk_rows("SELECT id, external_id FROM brokers_brokeraccount")
         }
         return [Trader(**keys, venue_account=accounts[keys["account_id"]]) for keys in made]
-
-    def trader(self, *options: str) -> Trader:
-        return self.traders(1, *options)[0]
 
     def send(self, trader: Trader, **fields: Any) -> httpx.Response:
         """Send an alert that buys 1 AAPL, or what ``fields`` say instead."""
@@ -164,14 +175,7 @@ class Floor:
 
     def times_at_venue(self, trader: Trader, order: Row) -> int:
         """Return how often the venue has accepted this order's client order id."""
-        return sum(
-            row["client_order_id"] == order["cl_ord_id"] for row in self.ledger(trader, "accepted")
-        )
-
-    def is_at_venue(self, trader: Trader) -> bool:
-        """Say whether the trader's newest order has arrived at the venue."""
-        orders = self.orders(trader)
-        return bool(orders) and self.times_at_venue(trader, orders[-1]) > 0
+        return sum(row["client_order_id"] == order["cl_ord_id"] for row in self.ledger(trader, "accepted"))
 
     def add_fault(self, kind: str, trader: Trader, *, count: int | None = 1, **params: Any) -> None:
         """Have the venue misbehave towards this trader: on new orders, or as a stream for ``stream_…``."""

@@ -5,6 +5,7 @@ import statistics
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -57,7 +58,7 @@ def test_ten_traders_at_once_stay_apart_and_in_order(floor: Floor) -> None:
         orders = floor.orders(trader)
         assert len(orders) == 20
         stages = [floor.stages(order["id"]) for order in orders]
-        for before, after in zip(stages, stages[1:], strict=False):
+        for before, after in pairwise(stages):
             assert before["acknowledged"] <= after["sent"]
         accepted = [row["client_order_id"] for row in floor.ledger(trader, "accepted")]
         assert accepted == [order["cl_ord_id"] for order in orders]
@@ -73,11 +74,7 @@ async def _flood(floor: Floor, traders: list[Trader], each: int) -> list[httpx.R
         base_url=floor.desk.url, timeout=40, trust_env=False, limits=limits
     ) as client:
         return await asyncio.gather(
-            *(
-                client.post(trader.webhook_path, json=alert(trader))
-                for _ in range(each)
-                for trader in traders
-            )
+            *(client.post(trader.webhook_path, json=alert(trader)) for _ in range(each) for trader in traders)
         )
 
 
@@ -97,6 +94,15 @@ def test_without_a_pool_a_worker_is_forked_and_the_same_request_answered(hasty_f
     answer = hasty_floor.send(trader)
     assert (answer.status_code, answer.json()["ord_status"]) == (200, "FILLED")
     assert answer.elapsed.total_seconds() < BUDGET_SECONDS
+
+
+def test_at_the_most_workers_the_longest_idle_makes_room(hasty_floor: Floor) -> None:
+    for trader in hasty_floor.traders(6):
+        answer = hasty_floor.send(trader)
+        assert answer.status_code in (200, 202)
+        hasty_floor.wait_filled(trader, answer.json()["id"])
+        leases = hasty_floor.desk_rows("SELECT pid FROM orders_workerlease WHERE expires_at > now()")
+        assert len(leases) <= 4
 
 
 def test_a_limit_order_rests_and_fills_when_its_price_comes(floor: Floor) -> None:
@@ -133,6 +139,18 @@ def test_close_long_closes_the_whole_position_and_nothing_twice(floor: Floor) ->
     again = floor.send(trader, action="close_long", quantity=None)
     assert (again.status_code, again.json()["orders"]) == (200, [])
     assert len(floor.ledger(trader, "accepted")) == 2
+
+
+def test_exits_at_once_never_sell_more_than_there_is(floor: Floor) -> None:
+    trader = floor.trader()
+    assert floor.send(trader, quantity=10).json()["ord_status"] == "FILLED"
+    with ThreadPoolExecutor(8) as threads:
+        close = {"action": "close_long", "quantity": None}
+        answers = list(threads.map(lambda _: floor.send(trader, **close), range(8)))
+    assert {answer.status_code for answer in answers} <= {200, 202}
+    sold = [order for order in floor.orders(trader) if order["side"] == "SELL"]
+    assert [order["order_qty"] for order in sold] == [10]
+    floor.wait_filled(trader, str(sold[0]["id"]))
 
 
 def test_an_exit_is_fresh_for_longer_than_an_entry(floor: Floor) -> None:

@@ -6,11 +6,11 @@ nothing, because what is to be done stands in PostgreSQL (tests/flows/test_worke
 """
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from signal import SIGSTOP, Signals
 from typing import Any
 
 import celery
@@ -29,7 +29,7 @@ from pytest_celery import (
 
 from desk.components import environment_of
 from desk.config import CHECKOUT, Config
-from tests.flows.floor import Floor
+from tests.flows.floor import Floor, kill_process
 from tests.flows.helpers import wait_until
 
 QUEUE = "sweeps"
@@ -94,7 +94,16 @@ class LocalWorker:
         return QUEUE
 
     def start(self) -> None:
-        options = ["-Q", QUEUE, "--pool", "solo", "-n", self.node_name, "--without-gossip", "--without-mingle"]
+        options = [
+            "-Q",
+            QUEUE,
+            "--pool",
+            "solo",
+            "-n",
+            self.node_name,
+            "--without-gossip",
+            "--without-mingle",
+        ]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "celery", "-A", "tradingsite", "worker", *options],
@@ -103,7 +112,7 @@ class LocalWorker:
 
     def kill(self, signal: str = "SIGKILL") -> None:
         assert self._process is not None
-        self._process.send_signal(getattr(globals()["signal"], signal))
+        self._process.send_signal(Signals[signal])
         self._process.wait(10)
 
     def restart(self, timeout: float) -> None:
@@ -220,11 +229,11 @@ def test_the_desk_heals_a_doorbell_that_died_with_its_worker(
 ) -> None:
     trader = floor.trader()
     pid = floor.warm_up(trader)
-    os.kill(pid, signal.SIGSTOP)
+    os.kill(pid, SIGSTOP)
     answer = floor.send(trader)
     assert answer.status_code == 202
     celery_setup.worker.kill()
-    os.kill(pid, signal.SIGKILL)
+    kill_process(pid)
     celery_setup.worker.restart()
     wait_done(queue_sweeps(celery_setup, 1), 1)
     floor.wait_filled(trader, answer.json()["id"])

@@ -1,6 +1,8 @@
 """Alerts that must not become orders: hostile bodies, the four layers, the gates, the limits."""
 
 import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -99,6 +101,9 @@ def test_the_layers_refuse_what_is_not_authentic_or_not_fresh(floor: Floor, trad
     bodies = {
         "wrong token": (trader.webhook_path[:-4] + "AAAA", alert(trader)),
         "no such token": ("/webhook/tradingview/x", alert(trader)),
+        "a token that the database cannot hold": ("/webhook/tradingview/a%00b", alert(trader)),
+        "a token that is no text": ("/webhook/tradingview/%ff%fe", alert(trader)),
+        "a long token": ("/webhook/tradingview/" + "x" * 5000, alert(trader)),
         "wrong secret": (trader.webhook_path, alert(trader, secret="x" * 32)),
         "no secret": (trader.webhook_path, alert(trader, secret=None)),
         "two minutes old": (trader.webhook_path, alert(trader, age_seconds=120)),
@@ -159,7 +164,17 @@ def test_the_daily_limit_outlives_the_web_process_and_never_stops_an_exit(floor:
     assert (closed.json()["ord_status"], closed.json()["cum_qty"]) == ("FILLED", "2")
 
 
-def test_the_limit_holds_when_alerts_come_at_once(floor: Floor) -> None:
+def test_the_daily_limit_holds_when_alerts_come_at_once(floor: Floor) -> None:
+    trader = floor.trader("--daily-order-limit", "5")
+    with ThreadPoolExecutor(20) as threads:
+        answers = list(threads.map(lambda _: floor.send(trader), range(20)))
+    counts = Counter(answer.status_code for answer in answers)
+    assert (counts[429], counts[200] + counts[202]) == (15, 5)
+    for order in floor.orders(trader):
+        floor.wait_filled(trader, str(order["id"]))
+
+
+def test_the_minute_has_a_limit_too(floor: Floor) -> None:
     trader = floor.trader("--orders-per-minute", "1")
     answers = [floor.send(trader), floor.send(trader)]
     if answers[1].status_code == 200:  # a new minute began between the two

@@ -104,9 +104,7 @@ def test_a_worker_that_stands_still_is_killed_and_replaced(hasty_floor: Floor) -
     )
     hasty_floor.wait_filled(trader, answer.json()["id"])
     wait_until("the worker that stood still is gone", lambda: not is_alive(pid))
-    kinds = hasty_floor.desk_rows(
-        "SELECT kind FROM orders_attentionitem WHERE user_id = %s", trader.user_id
-    )
+    kinds = hasty_floor.desk_rows("SELECT kind FROM orders_attentionitem WHERE user_id = %s", trader.user_id)
     assert [row["kind"] for row in kinds] == ["WORKER_WEDGED"]
 
 
