@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Sequence
 from decimal import Decimal
 
 from django.db import connection
@@ -103,6 +104,12 @@ def has_undelivered_orders(user_id: int) -> bool:
 
 def has_open_orders(user_id: int) -> bool:
     return Order.objects.filter(user=user_id, next_check_at__isnull=False).exists()
+
+
+def users_with_open_orders(user_ids: Sequence[int]) -> set[int]:
+    """Return those of these traders who have an order that is not finished."""
+    rows = Order.objects.filter(user__in=user_ids, next_check_at__isnull=False)
+    return set(rows.values_list("user", flat=True).distinct())
 
 
 def orders_due(user_id: int) -> list[Order]:

@@ -21,6 +21,7 @@ from redis.retry import Retry
 from brokers.types import OrdStatus, OrdType
 from orders.models import Order
 from orders.services.changes import note_reply
+from orders.services.leases import Fence
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +30,7 @@ RECONNECT_SECONDS = 0.1
 PING_SECONDS = 1.0
 
 
-def answer(order: Order) -> None:
+def answer(order: Order, fence: Fence) -> None:
     """Wake whoever waits for this order, if it can be answered now. Never raises for a dead Redis."""
     if not is_answerable(order):
         return
@@ -38,7 +39,7 @@ def answer(order: Order) -> None:
     except redis.RedisError as error:
         log.warning("reply not sent", order=str(order.id), error=str(error))
         return
-    note_reply(order)
+    note_reply(order, fence)
 
 
 def is_answerable(order: Order) -> bool:

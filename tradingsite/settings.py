@@ -66,6 +66,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "tradingsite.middleware.express_lane",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -166,6 +167,7 @@ DATABASE_URL = env.str("DATABASE_URL", default="")
 OWNER_DATABASE_URL = env.str("OWNER_DATABASE_URL", default=DATABASE_URL)
 RUNTIME_ROLE = env.str("RUNTIME_ROLE", default="tradingsite_app")
 AUDITOR_ROLE = env.str("AUDITOR_ROLE", default="tradingsite_auditor")
+DATABASE_PREPARE = env.bool("DATABASE_PREPARE", default=True)  # off behind a pooler that forgets statements
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=0)  # 0: one connection a thread, kept open
 
 DATABASES = {
@@ -174,6 +176,8 @@ DATABASES = {
 }
 DATABASES["default"]["TEST"] = {"MIRROR": "owner"}
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+if DATABASE_PREPARE:
+    DATABASES["default"]["OPTIONS"] |= {"server_side_binding": True, "prepare_threshold": 2}
 DATABASES["default"]["OPTIONS"]["options"] = f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"
 if DATABASE_POOL_SIZE:
     DATABASES["default"]["OPTIONS"]["pool"] = {
@@ -256,6 +260,7 @@ BROKER_TIMEOUT_SECONDS = env.float("BROKER_TIMEOUT_SECONDS", default=10.0)
 UNDELIVERED_SECONDS = env.float("UNDELIVERED_SECONDS", default=5.0)
 UNRESOLVED_SECONDS = env.float("UNRESOLVED_SECONDS", default=10.0)
 LOOKUP_DELAYS_SECONDS = [float(s) for s in env.list("LOOKUP_DELAYS_SECONDS", default=["0", "1", "2", "4"])]
+FILL_WAIT_MS = env.int("FILL_WAIT_MS", default=25)
 FILL_LOOKUP_DELAYS_MS = [
     int(s) for s in env.list("FILL_LOOKUP_DELAYS_MS", default=["50", "100", "200", "400"])
 ]

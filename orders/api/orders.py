@@ -27,6 +27,7 @@ from orders.intake.order_request import parse_idempotency_key, parse_order_reque
 from orders.models import Order, Source
 from orders.rendering import order_json
 from orders.views.placing import PlacedOrder, place_order
+from orders.views.receipt import Budget, Receipt
 
 PROBLEM = OpenApiResponse(ProblemSerializer, "What is wrong, as `application/problem+json`.")
 FILTERS = [
@@ -99,7 +100,7 @@ class OrdersView(AsyncPostView, ListAPIView[Order]):
             request=order_request,
             source=Source.API,
             idempotency_key=parse_idempotency_key(request.headers.get("Idempotency-Key")),
-            budget_seconds=waiting.seconds,
+            budget=Budget(waiting.seconds, Receipt.of(request)),
         )
         return _answer(placed, applied=waiting.applied)
 

@@ -1,12 +1,13 @@
 """The one door through which an order changes: an event is applied, projected and recorded together."""
 
 import datetime as dt
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from orders.models import FINAL_STATUSES, Order, OrderEvent
@@ -84,7 +85,7 @@ class Change:
         """Write the row and its history; ``keep_following`` has the broker asked again even if the order ended."""
         if not self._events and self._origin.stages:
             self.note("Heard", at=timezone.now())  # nothing new, but when we heard is worth keeping
-        elif self._events:
+        if self._events:
             self._events[0].stages = stage_texts(self._origin.stages)
         self._schedule(keep_following)
         if self._events:
@@ -156,11 +157,29 @@ def stage_texts(stages: Stages) -> dict[str, str]:
     return {name: moment.isoformat() for name, moment in stages.items()}
 
 
-def note_reply(order: Order) -> None:
-    """Record once when the sender was told, after the fact and without making anybody wait for the disk."""
-    if order.events.filter(kind="Replied").exists():
-        return
+# One round trip, after the fact: nobody waits for this one to reach the disk.
+NOTE_REPLY = """
+WITH unhurried AS (SELECT set_config('synchronous_commit', 'off', true))
+INSERT INTO orders_orderevent (order_id, user_id, kind, at, ord_status, source, worker, pid, epoch, stages, data)
+SELECT %(order)s, %(user)s, 'Replied', %(at)s, %(ord_status)s, 'worker', %(worker)s, %(pid)s, %(epoch)s,
+       %(stages)s, '{}'
+FROM unhurried
+WHERE NOT EXISTS (SELECT FROM orders_orderevent WHERE order_id = %(order)s AND kind = 'Replied')
+"""
+
+
+def note_reply(order: Order, fence: Fence) -> None:
+    """Record, once, when the sender was told."""
     now = timezone.now()
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL synchronous_commit = off")
-        write_event(order, kind="Replied", at=now, origin=Origin("worker", stages={"replied": now}))
+    values: dict[str, Any] = {
+        "order": order.id,
+        "user": order.user_id,
+        "at": now,
+        "ord_status": order.ord_status,
+        "worker": fence.worker,
+        "pid": fence.pid,
+        "epoch": fence.epoch,
+        "stages": json.dumps(stage_texts({"replied": now})),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(NOTE_REPLY, values)

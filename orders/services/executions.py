@@ -4,7 +4,9 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from brokers.models import BrokerAccount
 from brokers.types import ExecType, ExecutionReport, OrdStatus
@@ -98,12 +100,20 @@ def _take(change: Change, report: ExecutionReport) -> None:
 
 def _settle_attention(order: Order, *, overfilled: bool) -> None:
     """Close what has settled itself, and open what a person must see."""
-    if order.is_final:
+    if not _may_have_items(order):
+        pass
+    elif order.is_final:
         close_items(order, "settled by the broker's report")
     elif order.ord_status != OrdStatus.SUBMITTED:
         close_items(order, "the order was found at the broker", kind=AttentionItem.Kind.OUTCOME_UNKNOWN)
     if overfilled:
         open_item(AttentionItem.Kind.OVERFILL, order=order, detail=f"{order.cum_qty} of {order.order_qty}")
+
+
+def _may_have_items(order: Order) -> bool:
+    """Spare the usual order a look at the list: nothing is put there before a first check or a second attempt."""
+    age = timezone.now() - order.recorded_at
+    return order.attempt > 1 or age.total_seconds() >= settings.VERIFY_FIRST_SECONDS
 
 
 def _write_execution(order: Order, report: ExecutionReport) -> bool:

@@ -18,6 +18,7 @@ from orders.intake.problem import Problem, ProblemError, ProblemType
 from orders.models import Source
 from orders.views.pages import page, signed_in
 from orders.views.placing import PlacedOrder, place_order
+from orders.views.receipt import Budget, Receipt
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -38,7 +39,7 @@ async def order_new(request: HttpRequest) -> HttpResponse:
             request=form.order_request,
             source=Source.DASHBOARD,
             idempotency_key=form.idempotency_key,
-            budget_seconds=settings.ORDER_BUDGET_SECONDS,
+            budget=Budget(settings.ORDER_BUDGET_SECONDS, Receipt.of(request)),
         )
     except ProblemError as refused:
         _tell(form, refused.problem)

@@ -17,13 +17,14 @@ from orders.models import Order, Source
 from orders.selectors import fleet_is_alive
 from orders.services.intake import AlreadyRecorded, record_order
 from orders.services.quotas import QuotaExceeded
+from orders.views.receipt import Budget
 from orders.views.refusals import nothing_to_size, over_quota
 from orders.views.waiting import (
     DATABASE_DOWN,
-    Budget,
     answers,
     in_database,
     record_and_ring,
+    release_connection,
     require_redis,
     unavailable,
 )
@@ -49,13 +50,13 @@ async def place_order(
     request: OrderRequest,
     source: Source | str,
     idempotency_key: str | None,
-    budget_seconds: float,
+    budget: Budget,
 ) -> PlacedOrder:
     """Record the order, hand it to the trader's worker, and wait for the outcome within the budget.
 
     The same key with the same request returns the first order. Raises ``ProblemError``.
     """
-    budget = Budget(budget_seconds)
+    await release_connection()
     await require_redis()
     record = partial(
         _record,

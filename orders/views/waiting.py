@@ -1,8 +1,6 @@
 """Record in a thread, wait on the loop, answer with what the order's row says."""
 
 import asyncio
-import datetime as dt
-import time
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,11 +10,11 @@ import structlog
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
-from django.utils import timezone
 from psycopg_pool import PoolTimeout
 
 from orders.intake.problem import Problem, ProblemError, ProblemType
 from orders.models import Order
+from orders.views.receipt import Budget
 from tasks.dispatch import hand_over
 from tasks.replies import TooManyWaiting, Waiter, board, is_answerable
 
@@ -31,22 +29,6 @@ DATABASE_DOWN = (OperationalError, InterfaceError, PoolTimeout)
 _threads = ThreadPoolExecutor(max_workers=settings.DATABASE_POOL_SIZE or 8, thread_name_prefix="database")
 
 
-class Budget:
-    """How long the sender waits, counted from the receipt of the request."""
-
-    def __init__(self, seconds: float) -> None:
-        self.received_at: dt.datetime = timezone.now()
-        self._end = time.monotonic() + seconds
-
-    @property
-    def left_seconds(self) -> float:
-        return max(self._end - time.monotonic(), 0.0)
-
-    @property
-    def left_ms(self) -> int:
-        return int(self.left_seconds * 1000)
-
-
 async def in_database(unit: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run one whole unit of database work in a thread; its connection goes back to the pool at the end."""
 
@@ -59,6 +41,16 @@ async def in_database(unit: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -
                 connection.close()
 
     return await sync_to_async(run, thread_sensitive=False, executor=_threads)()
+
+
+async def release_connection() -> None:
+    """Give back the connection that Django's own thread for this request holds, before a long wait."""
+
+    def release() -> None:
+        if not connection.in_atomic_block:
+            connection.close()
+
+    await sync_to_async(release)()
 
 
 async def require_redis() -> None:

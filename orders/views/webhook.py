@@ -31,10 +31,10 @@ from orders.rendering import order_json
 from orders.selectors import accounts_of_strategy, fleet_is_alive, strategy_by_token
 from orders.services.intake import AlreadyRecorded, record_alert
 from orders.services.quotas import QuotaExceeded
+from orders.views.receipt import Budget, Receipt
 from orders.views.refusals import nothing_to_size, over_quota
 from orders.views.waiting import (
     DATABASE_DOWN,
-    Budget,
     answers,
     in_database,
     record_and_ring,
@@ -49,7 +49,7 @@ log = structlog.get_logger(__name__)
 @csrf_exempt
 async def tradingview(request: HttpRequest, token: str) -> JsonResponse:
     """Take one alert. Every answer that is not the outcome of an order is problem details (RFC 9457)."""
-    budget = Budget(settings.WEBHOOK_BUDGET_SECONDS)
+    budget = Budget(settings.WEBHOOK_BUDGET_SECONDS, Receipt.of(request))
     try:
         if request.method != "POST":
             raise ProblemError(_method_not_allowed())

@@ -1,8 +1,6 @@
 """One account's open session at its broker: adapter and stream, in this worker only."""
 
-import threading
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -13,18 +11,18 @@ from django.db import close_old_connections
 from brokers.base import BrokerAdapter, Stream
 from brokers.models import BrokerAccount
 from brokers.registry import AdapterOptions, open_adapter
-from brokers.types import ExecType, ExecutionReport
+from brokers.types import ExecutionReport, OrdType
 from brokers.vault.open_broker import open_credentials
 from brokers.vault.record import VaultError
+from orders.models import Order
 from orders.services.changes import Origin
 from orders.services.executions import apply_execution_reports
 from orders.services.leases import Fence
 from orders.services.verification import check_all_now
+from tasks.fleet.held import HeldReports
 from tasks.replies import answer
 
 log = structlog.get_logger(__name__)
-
-ACKNOWLEDGEMENTS = (ExecType.PENDING_NEW, ExecType.NEW)
 
 
 class AccountUnusable(Exception):
@@ -50,40 +48,25 @@ class AccountSession:
         self.adapter = adapter_for(account)
         self._fence = fence
         self._wake = wake
-        self._hold = threading.Lock()
-        self._held_id: str | None = None
-        self._held: list[ExecutionReport] = []
-        self._awaited: deque[str] = deque(maxlen=100)
-        self._early: dict[str, list[ExecutionReport]] = {}  # the stream's thread only
+        self._held = HeldReports()
         self.stream: Stream = self.adapter.stream(on_report=self._on_report, on_gap=self._on_gap)
 
-    def await_fill(self, cl_ord_id: str) -> None:
-        """This order was acknowledged and will fill in a moment: take its stream's acknowledgements in with the fill.
-
-        Should no fill follow, the check that is due in seconds tells as much.
-        """
-        self._awaited.append(cl_ord_id)
-
     @contextmanager
-    def holding(self, cl_ord_id: str) -> Iterator[Callable[[], list[ExecutionReport]]]:
+    def holding(self, order: Order) -> Iterator[Callable[[], list[ExecutionReport]]]:
         """While this order is being sent, keep what the stream tells of it; the block takes it in with the answer.
 
-        What nobody has taken at the end of the block is applied then.
+        A market order's fill is a few milliseconds behind its acknowledgement, and worth the wait: one transaction
+        takes in both. What nobody has taken at the end of the block is applied then.
         """
-        with self._hold:
-            self._held_id = cl_ord_id
+        fills_at_once = order.ord_type == OrdType.MARKET and self.stream.is_live
+        wait_seconds = settings.FILL_WAIT_MS / 1000 if fills_at_once else 0.0
+        self._held.hold(order.cl_ord_id)
         try:
-            yield self._take_held
+            yield lambda: self._held.take(wait_seconds)
         finally:
-            left = self._take_held()
+            left = self._held.take()
             if left:
                 self._apply(left)
-
-    def _take_held(self) -> list[ExecutionReport]:
-        """Return what was kept, and keep no more."""
-        with self._hold:
-            held, self._held, self._held_id = self._held, [], None
-        return held
 
     def close(self) -> None:
         self.stream.close()
@@ -92,23 +75,17 @@ class AccountSession:
     # --- in the stream's thread; rows are locked, so it and the loop cannot corrupt each other ---
 
     def _on_report(self, report: ExecutionReport) -> None:
-        with self._hold:
-            if report.cl_ord_id == self._held_id:
-                self._held.append(report)
-                return
-        before = self._early.pop(report.cl_ord_id, [])
-        if report.exec_type in ACKNOWLEDGEMENTS and report.cl_ord_id in self._awaited:
-            self._early[report.cl_ord_id] = [*before, report]
+        if self._held.offer(report):
             return
         close_old_connections()
-        self._apply([*before, report])
+        self._apply([report])
 
     def _apply(self, reports: list[ExecutionReport]) -> None:
         applied = apply_execution_reports(
             reports, account_id=self.account_id, origin=Origin("stream", self._fence())
         )
         if applied is not None and applied.changed:
-            answer(applied.order)
+            answer(applied.order, self._fence())
 
     def _on_gap(self) -> None:
         close_old_connections()

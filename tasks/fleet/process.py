@@ -74,6 +74,7 @@ class WorkerProcess:
         session.close()
         user_id, epoch = session.user_id, session.fence.epoch
         self.slot.deadline = 0.0
+        close_old_connections()
         try:
             expire_lease(user_id=user_id, epoch=epoch)
             self.slot.user_id = 0
@@ -180,7 +181,13 @@ class WorkerProcess:
     def _is_released(self) -> bool:
         idle_since = self.slot.idle_since
         wanted = bool(self.slot.release) or boottime() - idle_since > settings.WORKER_IDLE_SECONDS
-        return bool(idle_since) and wanted and self.session is not None and not self.session.has_open_orders()
+        if not idle_since or not wanted or self.session is None:
+            return False
+        close_old_connections()  # an idle worker's connection may be older than PostgreSQL's last start
+        try:
+            return not self.session.has_open_orders()
+        except (OperationalError, InterfaceError):
+            return False
 
 
 current: WorkerProcess | None = None

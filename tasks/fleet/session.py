@@ -100,9 +100,7 @@ class TraderSession:
         except AccountUnusable as error:
             postpone_order(order.id, str(error), seconds=UNUSABLE_SECONDS, fence=self.fence)
             return
-        if order.ord_type == OrdType.MARKET:
-            account.await_fill(order.cl_ord_id)
-        with account.holding(order.cl_ord_id) as heard:
+        with account.holding(order) as heard:
             applied = submit_order(
                 order.id,
                 adapter=account.adapter,
@@ -166,7 +164,7 @@ class TraderSession:
 
     def _answer(self, applied: Applied | None) -> None:
         if applied is not None:
-            answer(applied.order)
+            answer(applied.order, self.fence)
 
     def _progress(self) -> None:
         self._slot.progress = boottime()

@@ -18,7 +18,7 @@ from django.db import close_old_connections
 from kombu.exceptions import OperationalError as BrokerDown
 
 from orders.models import AttentionItem
-from orders.selectors import has_open_orders
+from orders.selectors import has_open_orders, users_with_open_orders
 from orders.services.attention import open_item
 from orders.services.heartbeats import beat_fleet, end_fleet
 from orders.services.leases import expire_lease, renew_leases
@@ -154,7 +154,10 @@ class Supervisor:
             for _ in range(min(wanted - idle, settings.FLEET_MAX_WORKERS - len(self._children))):
                 self._fork()
         if waiting and not idle and len(self._children) >= settings.FLEET_MAX_WORKERS:
-            self._release_longest_idle()
+            try:
+                self._release_longest_idle()
+            except DatabaseDown as error:
+                log.warning("PostgreSQL is away", error=str(error))
 
     def _fork(self) -> None:
         slot = create_slot(self._context)
@@ -176,15 +179,20 @@ class Supervisor:
         return waiting
 
     def _release_longest_idle(self) -> None:
-        """Ask the worker that has had nothing to do for longest to leave; without one, that is an alarm."""
-        if any(child.slot.release for child in self._children.values()):
-            return
-        resting = [child for child in self._children.values() if child.slot.idle_since]
-        if resting:
-            min(resting, key=lambda child: child.slot.idle_since).slot.release = 1
-        else:
-            log.error("no worker free", workers=len(self._children))
-            open_item(AttentionItem.Kind.NO_WORKER_FREE, detail=f"{len(self._children)} workers, all busy")
+        """Ask the worker that has had nothing to do for longest to leave; without one, that is an alarm.
+
+        Decided anew each time: one whose trader has orders that are not finished stays, even if it was asked before,
+        and must not keep another from being asked.
+        """
+        children = list(self._children.values())
+        busy = users_with_open_orders([child.slot.user_id for child in children])
+        resting = [child for child in children if child.slot.idle_since and child.slot.user_id not in busy]
+        chosen = min(resting, key=lambda child: child.slot.idle_since, default=None)
+        for child in children:
+            child.slot.release = int(child is chosen)
+        if chosen is None:
+            log.error("no worker free", workers=len(children))
+            open_item(AttentionItem.Kind.NO_WORKER_FREE, detail=f"{len(children)} workers, all busy")
 
     # --- the end ---
 

@@ -8,6 +8,7 @@ import datetime as dt
 import json
 import os
 import signal
+import time
 import uuid
 from collections import Counter
 from decimal import Decimal
@@ -18,7 +19,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from desk.testing import Desk
-from tests.flows.helpers import Trader, alert, wait_until
+from tests.flows.helpers import POLL_SECONDS, Trader, alert, wait_until
 
 Row = dict[str, Any]
 
@@ -115,14 +116,17 @@ class Floor:
         The sender may be answered a moment before: what the broker's stream tells can overtake its answer.
         """
 
-        def complete() -> dict[str, dt.datetime] | None:
+        deadline = time.monotonic() + 5
+        while True:
             found: dict[str, dt.datetime] = {}
             for event in self.events(order_id):
                 for name, moment in event["stages"].items():
                     found.setdefault(name, dt.datetime.fromisoformat(moment))
-            return found if found.keys() >= set(STAGES) else None
-
-        return wait_until(f"order {order_id} has gone through all stages", complete, seconds=5)
+            missing = set(STAGES) - found.keys()
+            if not missing:
+                return found
+            assert time.monotonic() < deadline, f"order {order_id} has no {missing}: {self.events(order_id)}"
+            time.sleep(POLL_SECONDS)
 
     def recorded(self) -> tuple[int, int]:
         """Return how many signals and orders there are in all."""

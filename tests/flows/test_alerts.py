@@ -97,12 +97,19 @@ def test_without_a_pool_a_worker_is_forked_and_the_same_request_answered(hasty_f
 
 
 def test_at_the_most_workers_the_longest_idle_makes_room(hasty_floor: Floor) -> None:
-    for trader in hasty_floor.traders(6):
+    waiting, *others = hasty_floor.traders(7)
+    hasty_floor.set_price("RST", "100")
+    resting = hasty_floor.send(waiting, symbol="RST", type="limit", price="90").json()
+    pid = hasty_floor.worker_pid(waiting)
+    for trader in others:
         answer = hasty_floor.send(trader)
         assert answer.status_code in (200, 202)
         hasty_floor.wait_filled(trader, answer.json()["id"])
         leases = hasty_floor.desk_rows("SELECT pid FROM orders_workerlease WHERE expires_at > now()")
         assert len(leases) <= 4
+    assert hasty_floor.worker_pid(waiting) == pid  # it has an order to look after and is not sent away
+    hasty_floor.set_price("RST", "89")
+    hasty_floor.wait_filled(waiting, resting["id"])
 
 
 def test_a_limit_order_rests_and_fills_when_its_price_comes(floor: Floor) -> None:

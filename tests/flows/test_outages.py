@@ -93,7 +93,9 @@ def test_postgresql_stopped_is_503_and_the_worker_comes_back_by_itself(floor: Fl
 
 
 def test_postgresql_away_for_longer_than_a_lease_is_survived(hasty_floor: Floor) -> None:
-    trader = hasty_floor.trader()
+    trader, *others = hasty_floor.traders(5)
+    for other in others:
+        hasty_floor.warm_up(other)
     hasty_floor.warm_up(trader)
     fleet = hasty_floor.desk.pid("fleet")
     hasty_floor.desk.stop("postgres")
@@ -101,9 +103,11 @@ def test_postgresql_away_for_longer_than_a_lease_is_survived(hasty_floor: Floor)
     time.sleep(5)  # the lease runs out by the clock of a database that does not run
     hasty_floor.desk.start("postgres")
     wait_until("the desk is ready", lambda: hasty_floor.http.get("/readyz").status_code == 200)
-    answer = hasty_floor.send(trader)
-    assert answer.status_code in (200, 202)
-    hasty_floor.wait_filled(trader, answer.json()["id"])
+    # As many as there may be workers, and one more: also those that only idle have to find their way back.
+    for newcomer in [trader, *hasty_floor.traders(5)]:
+        answer = hasty_floor.send(newcomer)
+        assert answer.status_code in (200, 202)
+        hasty_floor.wait_filled(newcomer, answer.json()["id"])
     assert hasty_floor.desk.pid("fleet") == fleet
 
 

@@ -77,7 +77,7 @@ def test_a_market_order_goes_to_the_desk_as_it_was_filled_in(
     [asked] = desk.asked
     assert (asked["user"], asked["account_id"], asked["source"]) == (ann, account.pk, "dashboard")
     assert asked["idempotency_key"] == "form-6f8b9c3e-0c1d-4a57-9a51-9c0f8d1c2b3a"
-    assert asked["budget_seconds"] == 30
+    assert asked["budget"].seconds == 30
     request = asked["request"]
     assert (request.symbol, request.exchange, request.side) == ("AAPL", "NASDAQ", Side.BUY)
     assert (request.quantity, request.ord_type, request.price) == (Decimal(10), OrdType.MARKET, None)

@@ -146,7 +146,7 @@ def test_waits_as_long_as_the_desk_or_the_sender_says(
     post(api, Idempotency_Key="k")
     post(api, Prefer="wait=3")
     post(api, BUY | {"account": str(account.id)}, Prefer="wait=40")
-    assert [call["budget_seconds"] for call in calls] == [12.0, 3.0, 12.0]
+    assert [call["budget"].seconds for call in calls] == [12.0, 3.0, 12.0]
     assert [call["idempotency_key"] for call in calls] == ["k", None, None]
     assert [call["account_id"] for call in calls] == [None, None, account.id]
     assert {call["source"] for call in calls} == {"api"}
