@@ -26,18 +26,9 @@ def hand_over(user_id: int) -> None:
     try:
         routing.ring(user_id)
         if not _is_covered(user_id):
-            _claim_once(user_id)
-    except (BrokerDown, redis.RedisError) as error:
+            routing.claim(user_id)
+    except BrokerDown as error:
         log.warning("doorbell not rung", user_id=user_id, error=str(error))
-
-
-CLAIM_MARK_MS = 1000
-
-
-def _claim_once(user_id: int) -> None:
-    """Publish one claim, not one for each order of a burst: the supervisor forks for every claim that waits."""
-    if _redis().set(f"claimed.{user_id}", 1, nx=True, px=CLAIM_MARK_MS):
-        routing.claim(user_id)
 
 
 def _is_covered(user_id: int) -> bool:

@@ -7,6 +7,9 @@
 | ``sweeps`` | the sweeps worker | periodic work |
 """
 
+import json
+from base64 import b64decode
+
 from tradingsite.celery import app
 
 POOL_QUEUE = "pool"
@@ -24,6 +27,12 @@ def ring(user_id: int) -> None:
 def claim(user_id: int) -> None:
     """Ask the pool for a worker for this trader; harmless where there is one."""
     _publish("fleet.claim", user_id, POOL_QUEUE)
+
+
+def claimant_of(message: bytes | str) -> int:
+    """Return the trader whom a claim is for, as it waits in Redis in the form of Celery's message protocol 2."""
+    args, _kwargs, _embed = json.loads(b64decode(json.loads(message)["body"]))
+    return int(args[0])
 
 
 def _publish(task: str, user_id: int, queue: str) -> None:

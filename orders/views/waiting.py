@@ -30,17 +30,20 @@ _threads = ThreadPoolExecutor(max_workers=settings.DATABASE_POOL_SIZE or 8, thre
 
 
 async def in_database(unit: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run one whole unit of database work in a thread; its connection goes back to the pool at the end."""
+    """Run one whole unit of database work in a thread that keeps its connection open from one unit to the next."""
 
     def run() -> T:
         close_old_connections()
         try:
             return unit(*args, **kwargs)
         finally:
-            if not connection.in_atomic_block:  # a test's transaction outlives the unit
-                connection.close()
+            if settings.DATABASE_POOL_SIZE and not connection.in_atomic_block:
+                connection.close()  # back to the pool
 
-    return await sync_to_async(run, thread_sensitive=False, executor=_threads)()
+    if connection.in_atomic_block:  # a test's transaction: its connection belongs to this context
+        return await sync_to_async(run, thread_sensitive=False, executor=_threads)()
+    # Not by sync_to_async: Django's connections belong to the context, and every request's is a new one.
+    return await asyncio.get_running_loop().run_in_executor(_threads, run)
 
 
 async def release_connection() -> None:

@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 TURN_SECONDS = 0.1
 HEARTBEAT_SECONDS = 5.0
+MOST_CLAIMS_READ = 1000
 REFILL_SECONDS = 0.3  # a claim just taken needs the processor more than its replacement does
 
 
@@ -167,16 +168,19 @@ class Supervisor:
             self._children[process.pid] = Child(process, slot, boottime())
 
     def _look_at_redis(self) -> int:
-        """Return how many claims wait in the pool's queue; 0 while Redis is away."""
+        """Return how many traders wait for a worker of the pool; 0 while Redis is away.
+
+        Traders and not claims: until one is bound, each order of a burst brings a claim of its own.
+        """
         try:
-            waiting = int(self._redis.llen(routing.POOL_QUEUE))
+            claims = self._redis.lrange(routing.POOL_QUEUE, 0, MOST_CLAIMS_READ - 1)
         except redis.RedisError:
             return 0
         now = boottime()
         if now - self._redis_seen > settings.LEASE_TTL_SECONDS:
             self._redis_back = now
         self._redis_seen = now
-        return waiting
+        return len({routing.claimant_of(claim) for claim in claims})
 
     def _release_longest_idle(self) -> None:
         """Ask the worker that has had nothing to do for longest to leave; without one, that is an alarm.

@@ -12,7 +12,7 @@ import httpx
 
 from orders.intake.signature import sign
 from tests.flows.floor import STAGES, Floor
-from tests.flows.helpers import Trader, alert, wait_until
+from tests.flows.helpers import Trader, alert, descendants, wait_until
 
 BUDGET_SECONDS = 2.5
 
@@ -94,6 +94,17 @@ def test_without_a_pool_a_worker_is_forked_and_the_same_request_answered(hasty_f
     answer = hasty_floor.send(trader)
     assert (answer.status_code, answer.json()["ord_status"]) == (200, "FILLED")
     assert answer.elapsed.total_seconds() < BUDGET_SECONDS
+
+
+def test_a_burst_for_one_cold_trader_takes_one_worker(floor: Floor) -> None:
+    trader = floor.trader()
+    before = len(descendants(floor.desk.pid("fleet")))
+    answers = asyncio.run(_flood(floor, [trader], 30))
+    assert [answer.text for answer in answers if answer.status_code not in (200, 202)] == []
+    for order in floor.orders(trader):
+        floor.wait_filled(trader, str(order["id"]))
+    # Its own, and one that took its place in the pool, or two where the pool was just filling up.
+    assert len(descendants(floor.desk.pid("fleet"))) - before <= 3
 
 
 def test_at_the_most_workers_the_longest_idle_makes_room(hasty_floor: Floor) -> None:
