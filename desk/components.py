@@ -64,6 +64,8 @@ def environment_of(config: Config, name: str) -> dict[str, str]:
         "PATH": f"{Path(sys.executable).parent}:{environment.get('PATH', '/usr/bin:/bin')}",
     }
     environment.setdefault("DJANGO_SETTINGS_MODULE", "tradingsite.settings")
+    if name == "web":
+        _default(environment, "DATABASE_KEEP_CONNECTIONS", "0")
     if name in ("venue", "prepare"):
         _default(environment, "VENUE_DATABASE_URL", f"host={config.home.run} user=venue dbname=venue")
         _default(environment, "VENUE_ADMIN_TOKEN_FILE", str(config.home.secrets / "venue_admin_token"))

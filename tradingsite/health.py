@@ -2,7 +2,6 @@
 
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, JsonResponse
-from psycopg_pool import PoolTimeout
 
 from orders.selectors import fleet_is_alive, schedule_is_alive
 from orders.views.waiting import in_database
@@ -24,6 +23,6 @@ async def readyz(request: HttpRequest) -> JsonResponse:
 async def _database_parts() -> dict[str, bool]:
     try:
         fleet, schedule = await in_database(lambda: (fleet_is_alive(), schedule_is_alive()))
-    except (DatabaseError, InterfaceError, PoolTimeout):
+    except (DatabaseError, InterfaceError):
         return {"postgresql": False, "fleet": False, "schedule": False}
     return {"postgresql": True, "fleet": fleet, "schedule": schedule}

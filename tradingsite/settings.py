@@ -168,7 +168,8 @@ OWNER_DATABASE_URL = env.str("OWNER_DATABASE_URL", default=DATABASE_URL)
 RUNTIME_ROLE = env.str("RUNTIME_ROLE", default="tradingsite_app")
 AUDITOR_ROLE = env.str("AUDITOR_ROLE", default="tradingsite_auditor")
 DATABASE_PREPARE = env.bool("DATABASE_PREPARE", default=True)  # off behind a pooler that forgets statements
-DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=0)  # 0: one connection a thread, kept open
+DATABASE_KEEP_CONNECTIONS = env.bool("DATABASE_KEEP_CONNECTIONS", default=True)
+DATABASE_THREADS = env.int("DATABASE_THREADS", default=8)  # of a web process, for the hot path
 
 DATABASES = {
     "default": _database(DATABASE_URL, embedded_user=RUNTIME_ROLE),
@@ -179,15 +180,9 @@ DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 if DATABASE_PREPARE:
     DATABASES["default"]["OPTIONS"] |= {"server_side_binding": True, "prepare_threshold": 2}
 DATABASES["default"]["OPTIONS"]["options"] = f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"
-if DATABASE_POOL_SIZE:
-    DATABASES["default"]["OPTIONS"]["pool"] = {
-        "min_size": min(2, DATABASE_POOL_SIZE),
-        "max_size": DATABASE_POOL_SIZE,
-        "timeout": 2,
-        "reconnect_timeout": 5,
-    }
-else:
-    DATABASES["default"]["CONN_MAX_AGE"] = None
+# A process that works in threads of its own keeps their connections. Web's pages run in a new thread each, whose
+# connection would only be left lying about; the threads of the hot path keep theirs (orders/views/waiting.py).
+DATABASES["default"]["CONN_MAX_AGE"] = None if DATABASE_KEEP_CONNECTIONS else 0
 DATABASE_ROUTERS: list[str] = []
 
 # --- Redis and Celery -----------------------------------------------------------------------------

@@ -9,7 +9,6 @@ import structlog
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
-from psycopg_pool import PoolTimeout
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -30,7 +29,7 @@ from orders.intake.strict_json import MalformedBody
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER_SECONDS = 5.0
-DATABASE_DOWN = (OperationalError, InterfaceError, PoolTimeout)
+DATABASE_DOWN = (OperationalError, InterfaceError)
 HANDLED = (
     exceptions.APIException,
     Http404,

@@ -26,6 +26,11 @@ class OrderEvent(models.Model):
     data = models.JSONField(default=dict, help_text="The state machine's event, or what there is to know.")
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["order"], condition=models.Q(kind="Replied"), name="orderevent_one_reply"
+            ),
+        ]
         indexes = [models.Index(fields=["order", "id"], name="orderevent_of_order")]
         triggers: list[pgtrigger.Trigger] = append_only()
 

@@ -164,7 +164,7 @@ INSERT INTO orders_orderevent (order_id, user_id, kind, at, ord_status, source, 
 SELECT %(order)s, %(user)s, 'Replied', %(at)s, %(ord_status)s, 'worker', %(worker)s, %(pid)s, %(epoch)s,
        %(stages)s, '{}'
 FROM unhurried
-WHERE NOT EXISTS (SELECT FROM orders_orderevent WHERE order_id = %(order)s AND kind = 'Replied')
+ON CONFLICT (order_id) WHERE kind = 'Replied' DO NOTHING
 """
 
 

@@ -22,6 +22,7 @@ from orders.services.following import next_check
 from orders.services.quotas import spend_quota
 from orders.state import OrderState
 
+LEAST_STATEMENT_MS = 500  # an alert that waited long is still better recorded than refused
 LOT_STEP = Decimal("0.000000001")
 
 
@@ -118,7 +119,9 @@ def record_order(
 def _limit_statements(milliseconds: int) -> None:
     """Keep a slow database from eating the sender's patience: TradingView hangs up after 3 s."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(max(milliseconds, 1))])
+        cursor.execute(
+            "SELECT set_config('statement_timeout', %s, true)", [str(max(milliseconds, LEAST_STATEMENT_MS))]
+        )
 
 
 INSERT_SIGNAL = """

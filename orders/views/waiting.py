@@ -10,7 +10,6 @@ import structlog
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
-from psycopg_pool import PoolTimeout
 
 from orders.intake.problem import Problem, ProblemError, ProblemType
 from orders.models import Order
@@ -25,23 +24,20 @@ log = structlog.get_logger(__name__)
 
 RETRY_AFTER_SECONDS = 5.0
 REREAD_SECONDS = 0.4  # after the budget; TradingView hangs up half a second after the webhook's ends
-DATABASE_DOWN = (OperationalError, InterfaceError, PoolTimeout)
-_threads = ThreadPoolExecutor(max_workers=settings.DATABASE_POOL_SIZE or 8, thread_name_prefix="database")
+DATABASE_DOWN = (OperationalError, InterfaceError)
+_threads = ThreadPoolExecutor(max_workers=settings.DATABASE_THREADS, thread_name_prefix="database")
 
 
 async def in_database(unit: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run one whole unit of database work in a thread that keeps its connection open from one unit to the next."""
+    """Run one whole unit of database work in a thread that keeps its connection from one unit to the next."""
 
     def run() -> T:
-        close_old_connections()
-        try:
-            return unit(*args, **kwargs)
-        finally:
-            if settings.DATABASE_POOL_SIZE and not connection.in_atomic_block:
-                connection.close()  # back to the pool
+        connection.close_at = None
+        close_old_connections()  # that is, one that has died
+        return unit(*args, **kwargs)
 
     if connection.in_atomic_block:  # a test's transaction: its connection belongs to this context
-        return await sync_to_async(run, thread_sensitive=False, executor=_threads)()
+        return await sync_to_async(lambda: unit(*args, **kwargs), thread_sensitive=False, executor=_threads)()
     # Not by sync_to_async: Django's connections belong to the context, and every request's is a new one.
     return await asyncio.get_running_loop().run_in_executor(_threads, run)
 

@@ -11,6 +11,7 @@ import structlog
 from django.conf import settings
 from django.db import close_old_connections
 from django.db.utils import InterfaceError, OperationalError
+from kombu.exceptions import OperationalError as BrokerDown
 
 from orders.selectors import has_open_orders, has_undelivered_orders, next_due_at
 from orders.services.leases import Fence, LeaseLost, expire_lease, take_lease
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 TICK_SECONDS = 1.0
+LEAVING = -1
 RETRY_SECONDS = 1.0  # after PostgreSQL was away
 
 
@@ -77,11 +79,13 @@ class WorkerProcess:
         close_old_connections()
         try:
             expire_lease(user_id=user_id, epoch=epoch)
-            self.slot.user_id = 0
+            self.slot.user_id = LEAVING
             if has_undelivered_orders(user_id):
                 routing.claim(user_id)
         except (OperationalError, InterfaceError) as error:
             log.warning("lease not released, it will expire", user_id=user_id, error=str(error))
+        except BrokerDown as error:
+            log.warning("claim not published, the sweep will", user_id=user_id, error=str(error))
 
     # --- work ---
 

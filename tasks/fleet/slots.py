@@ -13,7 +13,7 @@ class Slot(ctypes.Structure):
     """One worker's part. Each field has one writer; eight aligned bytes are written at once."""
 
     _fields_ = (
-        ("user_id", ctypes.c_int64),  # worker: the trader it is bound to, 0 while in the pool
+        ("user_id", ctypes.c_int64),  # worker: the trader it is bound to, 0 in the pool, -1 leaving
         ("epoch", ctypes.c_int64),  # worker: of the lease it took; written before user_id
         ("deadline", ctypes.c_double),  # both: CLOCK_BOOTTIME seconds until which it may act
         ("progress", ctypes.c_double),  # worker: CLOCK_BOOTTIME seconds of the main loop's last turn

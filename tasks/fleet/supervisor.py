@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 TURN_SECONDS = 0.1
 HEARTBEAT_SECONDS = 5.0
 MOST_CLAIMS_READ = 1000
+ALARM_SECONDS = 30.0  # between two alarms that no worker is free
 REFILL_SECONDS = 0.3  # a claim just taken needs the processor more than its replacement does
 
 
@@ -45,6 +46,11 @@ class Child:
         """Still in the pool."""
         return self.slot.user_id == 0
 
+    @property
+    def user_id(self) -> int:
+        """The trader it is bound to; 0 in the pool, and once it has let its trader go."""
+        return max(self.slot.user_id, 0)
+
 
 class Supervisor:
     """One per host. ``run`` returns once ``stop`` was called and every child is gone."""
@@ -54,7 +60,7 @@ class Supervisor:
         self._context.set_forkserver_preload(["tasks.fleet.preload"])
         self._children: dict[int, Child] = {}
         self._stopping = False
-        self._next_renewal = self._next_heartbeat = 0.0
+        self._next_renewal = self._next_heartbeat = self._next_alarm = 0.0
         self._short_since = 0.0  # boottime at which the pool was last full
         self._redis = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
         self._redis_seen = self._redis_back = 0.0  # boottime: last answer, and since when it answers again
@@ -89,7 +95,7 @@ class Supervisor:
         for pid, child in list(self._children.items()):
             if child.process.exitcode is None:
                 continue
-            user_id, epoch = child.slot.user_id, child.slot.epoch
+            user_id, epoch = child.user_id, child.slot.epoch
             if user_id:
                 log.warning("worker died", pid=pid, user_id=user_id, exitcode=child.process.exitcode)
                 expire_lease(user_id=user_id, epoch=epoch)
@@ -103,7 +109,7 @@ class Supervisor:
         now = boottime()
         if now < self._next_renewal:
             return
-        held = {child.slot.user_id: child for child in self._children.values() if child.slot.user_id}
+        held = {child.user_id: child for child in self._children.values() if child.user_id}
         if held:
             renewed = renew_leases([(user_id, child.slot.epoch) for user_id, child in held.items()])
             for user_id in renewed:
@@ -125,7 +131,7 @@ class Supervisor:
         for pid, child in self._children.items():
             still = now - max(child.slot.progress, child.started, self._redis_back)
             if still > settings.WORKER_WEDGED_SECONDS and child.process.exitcode is None:
-                user_id = child.slot.user_id or None
+                user_id = child.user_id or None
                 log.error("worker wedged, killed", pid=pid, user_id=user_id, still_seconds=round(still))
                 child.process.kill()
                 open_item(
@@ -189,12 +195,13 @@ class Supervisor:
         and must not keep another from being asked.
         """
         children = list(self._children.values())
-        busy = users_with_open_orders([child.slot.user_id for child in children])
-        resting = [child for child in children if child.slot.idle_since and child.slot.user_id not in busy]
+        busy = users_with_open_orders([child.user_id for child in children])
+        resting = [child for child in children if child.slot.idle_since and child.user_id not in busy]
         chosen = min(resting, key=lambda child: child.slot.idle_since, default=None)
         for child in children:
             child.slot.release = int(child is chosen)
-        if chosen is None:
+        if chosen is None and boottime() >= self._next_alarm:
+            self._next_alarm = boottime() + ALARM_SECONDS
             log.error("no worker free", workers=len(children))
             open_item(AttentionItem.Kind.NO_WORKER_FREE, detail=f"{len(children)} workers, all busy")
 

@@ -25,9 +25,7 @@ def test_every_registered_adapter_is_in_the_suite() -> None:
         assert type(registry.open_adapter(name, keys, options)) in rigged, name
 
 
-def test_the_stream_tells_a_fill(
-    rig: Rig, adapter: BrokerAdapter, listener: Listener, new_id: NewId
-) -> None:
+def test_the_stream_tells_a_fill(rig: Rig, adapter: BrokerAdapter, listener: Listener, new_id: NewId) -> None:
     cl_ord_id = new_id()
     report = send(adapter, market(rig, cl_ord_id))
     (trade,) = listener.trades(1)
@@ -112,9 +110,7 @@ def test_the_stream_tells_a_cancel(
 ) -> None:
     cl_ord_id = new_id()
     order = send(adapter, resting(rig, cl_ord_id))
-    adapter.cancel_order(
-        CancelOrder(new_id(), cl_ord_id, order.broker_order_id), before_send=lambda: None
-    )
+    adapter.cancel_order(CancelOrder(new_id(), cl_ord_id, order.broker_order_id), before_send=lambda: None)
     told = []
     while not told or told[-1] is not ExecType.CANCELED:
         report = listener.next()

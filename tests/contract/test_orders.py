@@ -112,9 +112,7 @@ def test_limit_and_stop_orders_rest_with_their_prices(
     assert until(adapter, stop, OrdStatus.NEW).stop_px == Decimal("150.5")
 
 
-def test_a_stop_limit_order_rests_with_both_prices(
-    rig: Rig, adapter: BrokerAdapter, new_id: NewId
-) -> None:
+def test_a_stop_limit_order_rests_with_both_prices(rig: Rig, adapter: BrokerAdapter, new_id: NewId) -> None:
     if OrdType.STOP_LIMIT not in adapter.capabilities.ord_types:
         pytest.skip("no stop-limit orders here")
     cl_ord_id, prices = new_id(), {"stop_px": Decimal(150), "price": Decimal(151)}
@@ -140,9 +138,7 @@ def test_a_closed_market_is_not_a_rejection(rig: Rig, adapter: BrokerAdapter, ne
     assert caught.value.next_open is None or caught.value.next_open > datetime.now(UTC)
 
 
-def test_the_same_id_again_makes_no_second_order(
-    rig: Rig, adapter: BrokerAdapter, new_id: NewId
-) -> None:
+def test_the_same_id_again_makes_no_second_order(rig: Rig, adapter: BrokerAdapter, new_id: NewId) -> None:
     if adapter.capabilities.idempotency_class is not IdempotencyClass.A:
         pytest.skip("client order ids are not unique here")
     cl_ord_id = new_id()
@@ -156,9 +152,7 @@ def test_the_same_id_again_makes_no_second_order(
 
 
 @pytest.mark.parametrize("fault", ["answer_late", "lose_answer", "fail"])
-def test_accepted_but_the_answer_is_lost(
-    rig: Rig, adapter: BrokerAdapter, new_id: NewId, fault: str
-) -> None:
+def test_accepted_but_the_answer_is_lost(rig: Rig, adapter: BrokerAdapter, new_id: NewId, fault: str) -> None:
     cl_ord_id = new_id()
     if fault == "fail":
         rig.fail(accepted=True)
