@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 TICK_SECONDS = 1.0
 LEAVING = -1
+NOBODY = 0  # no user has this id
 RETRY_SECONDS = 1.0  # after PostgreSQL was away
 
 
@@ -50,6 +51,15 @@ class WorkerProcess:
         self._tick_timer = consumer.timer.call_repeatedly(TICK_SECONDS, self.tick)
         if self.session is not None:
             self._work_after(0.0)  # bells may have been lost while Redis was away
+        else:
+            self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Connect to PostgreSQL while nobody waits: the first order of a cold trader finds it done."""
+        try:
+            has_open_orders(NOBODY)
+        except (OperationalError, InterfaceError) as error:
+            log.warning("PostgreSQL is away", error=str(error))
 
     def tick(self) -> None:
         """Show progress; leave when the supervisor is gone, or when idle for long enough."""
