@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce, Greatest, Now
 
 from brokers.models import BrokerAccount
 from brokers.types import OrdStatus, Side
-from orders.models import FINAL_STATUSES, Heartbeat, Order, OrderEvent, Strategy, WorkerLease
+from orders.models import Heartbeat, Order, OrderEvent, Strategy, WorkerLease
 
 FLEET_SILENCE_SECONDS = 20
 SCHEDULE_SILENCE_SECONDS = 30
@@ -64,11 +64,15 @@ def net_position(account: BrokerAccount, symbol: str) -> Decimal:
 
 
 def closing_quantity(account: BrokerAccount, symbol: str, side: Side) -> Decimal:
-    """Return what unfinished exits on this side may still close of the account's position."""
-    rows = Order.objects.filter(account=account, symbol=symbol, side=side, position_effect="CLOSE")
-    return rows.exclude(ord_status__in=FINAL_STATUSES).aggregate(
-        total=Coalesce(Sum("leaves_qty"), Decimal(0))
-    )["total"]
+    """Return what exits on this side may still close of the account's position.
+
+    An exit that has ended but is still followed counts too: the broker told of fills that have not come yet.
+    """
+    rows = Order.objects.filter(
+        account=account, symbol=symbol, side=side, position_effect="CLOSE", next_check_at__isnull=False
+    )
+    open_qty = Coalesce(Sum(F("order_qty") - F("cum_qty")), Decimal(0))
+    return max(rows.aggregate(total=open_qty)["total"], Decimal(0))
 
 
 # --- the worker ---
@@ -93,6 +97,7 @@ SENDING = (
     "ord_status",
     "position_effect",
     "attempt",
+    "checks",
     "epoch",
     "eligible_at",
 )

@@ -199,9 +199,10 @@ def parse_quote(answer: Any, symbol: str) -> Quote:
     )
 
 
-def parse_next_open(row: Any) -> datetime:
-    """Read from the clock when the market opens next."""
-    return time_of(mapping_of(row).get("next_open"))
+def parse_next_open(row: Any) -> datetime | None:
+    """Read from the clock when the market opens next; None where it has opened since."""
+    clock = mapping_of(row)
+    return None if clock.get("is_open") is True else time_of(clock.get("next_open"))
 
 
 def _order_report(

@@ -23,6 +23,13 @@ class Execution(models.Model):
     side = models.CharField(max_length=8)
     last_qty = models.DecimalField(max_digits=21, decimal_places=9)
     last_px = models.DecimalField(max_digits=21, decimal_places=9)
+    cum_qty = models.DecimalField(
+        max_digits=21,
+        decimal_places=9,
+        null=True,
+        blank=True,
+        help_text="The order's, by the broker, after it.",
+    )
     transact_time = models.DateTimeField()
     recorded_at = models.DateTimeField(auto_now_add=True)
 

@@ -74,11 +74,11 @@ class Order(models.Model):
     position_before = models.DecimalField(max_digits=21, decimal_places=9, null=True, blank=True)
 
     # Sending and following it.
-    attempt = models.PositiveSmallIntegerField(default=0)
+    attempt = models.PositiveIntegerField(default=0)
     epoch = models.BigIntegerField(null=True, blank=True, help_text="Of the lease that sent it last.")
     eligible_at = models.DateTimeField(null=True, blank=True, help_text="Not to be sent before.")
     next_check_at = models.DateTimeField(null=True, blank=True, help_text="When somebody must look again.")
-    checks = models.PositiveSmallIntegerField(default=0)
+    checks = models.PositiveIntegerField(default=0)
 
     # When.
     received_at = models.DateTimeField()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from brokers.models import BrokerAccount
@@ -131,13 +132,27 @@ def _write_execution(order: Order, report: ExecutionReport) -> bool:
         side=order.side,
         last_qty=report.last_qty or 0,
         last_px=report.last_px or 0,
+        cum_qty=report.cum_qty,
         transact_time=report.transact_time,
     )
     # The order's row is locked and an exec id belongs to one order, so looking first is no race.
-    known = Execution.objects.filter(account=order.account_id, exec_id=report.exec_id).exists()
+    known = Execution.objects.filter(_same_fill(order, report), account=order.account_id).exists()
     if not known:
         row.save(force_insert=True)
     return not known
+
+
+def _same_fill(order: Order, report: ExecutionReport) -> Q:
+    """Match what is the same fill: by its exec id, or by the broker's own running total.
+
+    The second guards against a broker whose stream and history name a fill differently: two fills of one order never
+    leave the same total behind with the same quantity and price.
+    """
+    same_id = Q(exec_id=report.exec_id)
+    if report.exec_type is not ExecType.TRADE or report.cum_qty is None:
+        return same_id
+    same_total = Q(order=order, exec_type=ExecType.TRADE, cum_qty=report.cum_qty)
+    return same_id | (same_total & Q(last_qty=report.last_qty, last_px=report.last_px))
 
 
 def _note_unmatched(report: ExecutionReport, account_id: uuid.UUID) -> None:

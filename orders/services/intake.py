@@ -19,7 +19,7 @@ from orders.models import Order, Signal, Source, Strategy, Trader
 from orders.selectors import closing_quantity, first_order_of, net_position
 from orders.services.changes import Origin, project, write_event
 from orders.services.following import next_check
-from orders.services.quotas import spend_quota
+from orders.services.quotas import QuotaExceeded, spend_quota
 from orders.state import OrderState
 
 LEAST_STATEMENT_MS = 500  # an alert that waited long is still better recorded than refused
@@ -106,7 +106,7 @@ def record_order(
                 idempotency_key=idempotency_key,
                 request_digest=request_digest,
             )
-    except IntegrityError:
+    except (IntegrityError, QuotaExceeded, SizingError):
         first = Order.objects.filter(user=trader.user_id, idempotency_key=idempotency_key).first()
         if idempotency_key is None or first is None:
             raise

@@ -31,7 +31,7 @@ from brokers.types import (
 )
 from orders.models import AttentionItem, Order
 from orders.services.attention import open_item
-from orders.services.changes import Origin, change_order, lock_order, write_event
+from orders.services.changes import Change, Origin, change_order, lock_order, write_event
 from orders.services.executions import Applied, apply_execution_reports
 from orders.services.leases import Fence, LeaseLost, hold_lease
 from orders.state import Denied, Rejected, Submitted
@@ -232,9 +232,11 @@ def deny_order(order_id: uuid.UUID, *, reason: str, text: str, source: str) -> b
 
 
 def _deny(order: Order, reason: str, text: str, origin: Origin) -> None:
-    change_order(
-        order, Denied(reason), at=timezone.now(), origin=origin, columns={"reason": reason, "text": text}
-    )
+    change = Change(order, origin)
+    change.apply(Denied(reason), at=timezone.now())
+    change.set(reason=reason, text=text)
+    # After an attempt the broker is asked a few times more, in case the proof that nothing was sent was none.
+    change.save(keep_following=order.attempt > 0)
 
 
 def _is_too_old(order: Order, now: dt.datetime) -> bool:
@@ -246,10 +248,15 @@ def _is_too_old(order: Order, now: dt.datetime) -> bool:
     return now - order.received_at > dt.timedelta(seconds=settings.ENTRY_MAX_AGE_SECONDS)
 
 
+def backoff_seconds(attempt: int) -> float:
+    """Return how long to wait after so many attempts: 1, 2, 4, 8, 16, then 30 s."""
+    return min(2.0 ** min(attempt - 1, 5), MAX_BACKOFF_SECONDS)
+
+
 def _eligible_at(sending: Sending, error: NotSent) -> dt.datetime:
     if isinstance(error, MarketClosed) and error.next_open is not None:
         return error.next_open
-    wait = max(error.retry_after_seconds, min(2.0 ** (sending.attempt - 1), MAX_BACKOFF_SECONDS))
+    wait = max(error.retry_after_seconds, backoff_seconds(sending.attempt))
     return timezone.now() + dt.timedelta(seconds=wait)
 
 

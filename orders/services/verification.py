@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Sequence
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -17,10 +18,11 @@ from orders.services.changes import Origin, lock_order, write_event
 from orders.services.executions import Applied, apply_execution_report
 from orders.services.following import needs_attention, next_check
 from orders.services.leases import Fence
-from orders.services.submission import undo_submission
+from orders.services.submission import backoff_seconds, undo_submission
 
 log = structlog.get_logger(__name__)
 
+ALARMING_ATTEMPTS = 4
 SINCE_MARGIN = dt.timedelta(minutes=1)  # the broker's clock is not ours
 
 
@@ -39,21 +41,50 @@ def look_up_order(order: Order, *, adapter: BrokerAdapter, fence: Fence) -> Appl
     if report is not None:
         applied = apply_execution_report(report, account_id=order.account_id, origin=Origin("lookup", fence))
         if applied is not None and applied.missing_fills:
-            fetch_fills(order.account_id, since=report.transact_time, adapter=adapter, fence=fence)
+            _fetch_missing(order, report.transact_time, adapter, fence)
         return applied
-    if adapter.capabilities.idempotency_class is IdempotencyClass.A:
-        undo_submission(
-            order.id, order.attempt, "the broker has no such order", eligible_at=None, fence=fence
-        )
-    else:
+    if adapter.capabilities.idempotency_class is not IdempotencyClass.A:
         note_check(order.id, "the broker does not list it, which proves nothing")
+    elif order.checks < len(settings.LOOKUP_DELAYS_SECONDS) - 1:
+        note_check(order.id, "the broker does not have it yet")  # what was sent last may still be on its way
+    else:
+        _send_again(order, fence)
     return None
 
 
+def _send_again(order: Order, fence: Fence) -> None:
+    """Have an order sent again that a class A broker has not got after all look-ups, ever more slowly."""
+    wait = dt.timedelta(seconds=backoff_seconds(order.attempt)) if order.attempt > 1 else dt.timedelta()
+    undo_submission(
+        order.id,
+        order.attempt,
+        "the broker has no such order",
+        eligible_at=timezone.now() + wait,
+        fence=fence,
+    )
+    if order.attempt >= ALARMING_ATTEMPTS:
+        detail = f"sent {order.attempt} times, and the broker does not have it"
+        open_item(AttentionItem.Kind.OUTCOME_UNKNOWN, order=order, detail=detail)
+
+
+def _fetch_missing(order: Order, since: dt.datetime, adapter: BrokerAdapter, fence: Fence) -> None:
+    try:
+        fetch_fills(order.account_id, since=since, adapter=adapter, fence=fence)
+    except (OutcomeUnknown, NotSent) as error:
+        note_check(order.id, f"fills not fetched: {error}"[:200])
+
+
 def verify_account(
-    account_id: uuid.UUID, orders: Sequence[Order], *, adapter: BrokerAdapter, fence: Fence
+    account_id: uuid.UUID,
+    orders: Sequence[Order],
+    *,
+    adapter: BrokerAdapter,
+    fence: Fence,
+    counts: bool = True,
 ) -> list[Applied]:
     """Check working orders of one account: one call for all, one more where fills are missing.
+
+    ``counts`` off leaves the orders' schedule alone: a quick look besides the regular checks.
 
     Raises ``NotSent`` and ``OutcomeUnknown`` as the adapter does; nothing is noted then but the check.
     """
@@ -65,7 +96,7 @@ def verify_account(
         if any(_misses_fills(order, found.get(order.cl_ord_id)) for order in orders):
             applied += fetch_fills(account_id, since=since, adapter=adapter, fence=fence)
     except (OutcomeUnknown, NotSent) as error:
-        for order in orders:
+        for order in orders if counts else ():
             note_check(order.id, f"check failed: {error}"[:200])
         return []
     for order in orders:
@@ -73,7 +104,8 @@ def verify_account(
         if report is not None:
             result = apply_execution_report(report, account_id=account_id, origin=Origin("poll", fence))
             applied += [result] if result else []
-        note_check(order.id, "" if report else "the broker does not list it")
+        if counts:
+            note_check(order.id, "" if report else "the broker does not list it")
     return applied
 
 
@@ -96,7 +128,8 @@ def note_check(order_id: uuid.UUID, why: str) -> None:
             return
         now = timezone.now()
         order.checks += 1
-        order.next_check_at = next_check(order, now)
+        over = order.ord_status == OrdStatus.DENIED and order.checks >= settings.VERIFY_RETRIES
+        order.next_check_at = None if over else next_check(order, now)
         order.save(update_fields=["checks", "next_check_at"])
         if why:
             write_event(order, kind="Checked", at=now, origin=Origin("worker"), data={"why": why})

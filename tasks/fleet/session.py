@@ -2,11 +2,15 @@
 
 import time
 import uuid
+from collections.abc import Callable
+from functools import partial
 
 import structlog
 from django.conf import settings
+from django.db import DataError, IntegrityError
 from django.utils import timezone
 
+from brokers.errors import BrokerError
 from brokers.models import BrokerAccount
 from brokers.types import OrdStatus, OrdType, PositionEffect
 from orders.models import Order
@@ -15,6 +19,7 @@ from orders.services.executions import Applied
 from orders.services.leases import Fence, LeaseLost
 from orders.services.submission import postpone_order, submit_order
 from orders.services.verification import look_up_order, note_check, verify_account
+from orders.state import IllegalTransition
 from tasks import routing
 from tasks.fleet.accounts import AccountSession, AccountUnusable
 from tasks.fleet.slots import Slot, boottime
@@ -22,6 +27,7 @@ from tasks.replies import answer
 
 log = structlog.get_logger(__name__)
 
+TROUBLE = (BrokerError, IllegalTransition, ValueError, DataError, IntegrityError)
 STREAM_WAIT_SECONDS = 0.25
 UNUSABLE_SECONDS = 30.0  # before an account that could not be opened is tried again
 
@@ -33,6 +39,7 @@ class TraderSession:
         self.fence = fence
         self._slot = slot
         self._accounts: dict[uuid.UUID, AccountSession] = {}
+        self._troubled: set[uuid.UUID] = set()  # orders that this turn leaves alone
 
     @property
     def user_id(self) -> int:
@@ -53,6 +60,7 @@ class TraderSession:
 
     def work(self) -> bool:
         """Look up what others left in flight, send, check; return whether anything was done."""
+        self._troubled.clear()
         worked = self._work_off()
         return self._check_due() or worked
 
@@ -72,25 +80,38 @@ class TraderSession:
     def _work_off(self) -> bool:
         """Send one order after the other, choosing anew each time, since an exit may have come in.
 
-        Orders in flight under an older epoch are looked up first: their sender is gone.
+        Orders in flight under an older epoch are looked up first, once: their sender is gone.
         """
         worked = False
-        inherited: set[uuid.UUID] = set()
+        seen: set[uuid.UUID] = set()
         while True:
             orders = unsent_orders(self.user_id)
             in_flight = [order for order in orders if order.ord_status == OrdStatus.SUBMITTED]
-            for order in in_flight:
-                if order.epoch != self.fence.epoch and order.id not in inherited:
-                    inherited.add(order.id)
-                    self._look_up(order)
-                    break
-            else:
-                recorded = [order for order in orders if order.ord_status == OrdStatus.INITIALIZED]
-                chosen = pick_next(recorded, {_place(order) for order in in_flight})
-                if chosen is None:
-                    return worked
-                self._send(chosen)
-            worked = True
+            inherited = [order for order in in_flight if order.epoch != self.fence.epoch and not order.checks]
+            orphan = next((order for order in inherited if order.id not in seen), None)
+            if orphan is not None:
+                seen.add(orphan.id)
+                worked = self._guarded(self._look_up, orphan) or worked
+                continue
+            recorded = [
+                order
+                for order in orders
+                if order.ord_status == OrdStatus.INITIALIZED and order.id not in self._troubled
+            ]
+            chosen = pick_next(recorded, {_place(order) for order in in_flight})
+            if chosen is None:
+                return worked
+            worked = self._guarded(self._send, chosen) or worked
+
+    def _guarded(self, action: Callable[[Order], None], order: Order) -> bool:
+        """Do something for one order; what goes wrong with it must not hold up the trader's others."""
+        try:
+            action(order)
+        except TROUBLE:
+            log.exception("an order is in trouble, the others go on", order=str(order.id))
+            self._troubled.add(order.id)
+            return False
+        return True
 
     def _send(self, order: Order) -> None:
         self._progress()
@@ -120,7 +141,7 @@ class TraderSession:
             if order.is_final or order.ord_status == OrdStatus.INITIALIZED or account.stream.is_live:
                 return
             time.sleep(delay_ms / 1000)
-            self._verify(account.account_id, [order])
+            self._verify(account.account_id, [order], counts=False)
 
     # --- check ---
 
@@ -129,22 +150,25 @@ class TraderSession:
         due = orders_due(self.user_id)
         for order in due:
             if order.ord_status == OrdStatus.SUBMITTED:
-                self._look_up(order)
+                self._guarded(self._look_up, order)
             else:
                 by_account.setdefault(order.account_id, []).append(order)
         for account_id, orders in by_account.items():
             self._progress()
-            self._verify(account_id, orders)
-        return bool(due)
+            self._guarded(partial(self._verify_all, account_id, orders), orders[0])
+        return any(order.id not in self._troubled for order in due)
 
-    def _verify(self, account_id: uuid.UUID, orders: list[Order]) -> None:
+    def _verify_all(self, account_id: uuid.UUID, orders: list[Order], _first: Order) -> None:
+        self._verify(account_id, orders)
+
+    def _verify(self, account_id: uuid.UUID, orders: list[Order], *, counts: bool = True) -> None:
         try:
             adapter = self._account(account_id).adapter
         except AccountUnusable as error:
             for order in orders:
                 note_check(order.id, str(error))
             return
-        for applied in verify_account(account_id, orders, adapter=adapter, fence=self.fence):
+        for applied in verify_account(account_id, orders, adapter=adapter, fence=self.fence, counts=counts):
             self._answer(applied)
 
     # --- inside ---

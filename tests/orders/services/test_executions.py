@@ -37,6 +37,15 @@ def test_a_fill_counts_once_however_often_it_comes(desk: Desk) -> None:
     assert OrderEvent.objects.filter(order=order, kind="Trade").count() == 1
 
 
+def test_a_fill_that_history_names_differently_counts_once(desk: Desk) -> None:
+    order = record_one(desk, quantity="10")
+    apply(desk, make_fill(order, "4", exec_id="stream-1", cum_qty=Decimal(4)))
+    apply(desk, make_fill(order, "4", exec_id="history-1", cum_qty=Decimal(4)))
+    apply(desk, make_fill(order, "4", exec_id="stream-2", cum_qty=Decimal(8)))
+    order.refresh_from_db()
+    assert order.cum_qty == 8
+
+
 def test_the_average_price_is_exact(desk: Desk) -> None:
     order = record_one(desk, quantity="3")
     apply(desk, make_fill(order, "1", "0.1", "a"), make_fill(order, "2", "0.2", "b"))

@@ -148,6 +148,35 @@ def test_an_idempotency_key_places_one_order(desk: Desk) -> None:
     assert Order.objects.filter(user=desk.user).count() == 1
 
 
+def test_the_same_key_for_a_whole_exit_names_the_first_order(desk: Desk) -> None:
+    hold(desk, "10")
+    body = b'{"symbol": "AAPL", "side": "sell", "position_effect": "close"}'
+
+    def close() -> Order:
+        return record_order(
+            trader=desk.trader,
+            account=desk.account,
+            request=parse_order_request(body, "application/json"),
+            source=Source.API,
+            received_at=timezone.now(),
+            statement_timeout_ms=2500,
+            idempotency_key="close-1",
+        )
+
+    first = close()
+    with pytest.raises(AlreadyRecorded) as again:
+        close()
+    assert again.value.order_id == first.id
+
+
+def test_an_exit_whose_fills_are_still_to_come_keeps_its_share(desk: Desk) -> None:
+    hold(desk, "10")
+    order = record_one(desk, action="close_long")
+    canceled = make_report(order, ExecType.ORDER_STATUS, ord_status=OrdStatus.CANCELED, cum_qty=Decimal(4))
+    apply_execution_reports([canceled], account_id=desk.account.id, origin=Origin("poll"))
+    assert record(desk, action="close_long", id="second") == []
+
+
 def test_another_traders_key_is_another_key(desk: Desk) -> None:
     other = make_desk()
     assert make_account(other.user).user_id != desk.user.id

@@ -20,7 +20,7 @@ from brokers.types import ExecType, ExecutionReport, IdempotencyClass, NewOrder,
 from orders.models import AttentionItem, Order, OrderEvent
 from orders.services.executions import Applied
 from orders.services.leases import Fence, LeaseLost, expire_lease, take_lease
-from orders.services.submission import submit_order
+from orders.services.submission import backoff_seconds, deny_order, submit_order
 from orders.services.sweeping import deny_stale_entries
 from orders.services.verification import look_up_order, note_check, verify_account
 from tests.factories.adapters import ScriptedAdapter
@@ -162,12 +162,24 @@ def test_a_look_up_adopts_what_it_finds(desk: Desk, fence: Fence) -> None:
     assert adapter.sent == []
 
 
+def look_up_to_the_end(order: Order, fence: Fence) -> None:
+    """Look the order up as often as it takes to believe the broker that it has none."""
+    for _ in range(4):
+        order.refresh_from_db()
+        look_up_order(order, adapter=ScriptedAdapter(found=None), fence=fence)  # type: ignore[arg-type]
+    order.refresh_from_db()
+
+
 def test_an_order_that_a_class_a_broker_has_not_is_sent_again_with_the_same_id(
     desk: Desk, fence: Fence
 ) -> None:
     order = record_one(desk)
     send(order, ScriptedAdapter(submit=OutcomeUnknown("timeout")), fence)
     order.refresh_from_db()
+    for _ in range(3):
+        look_up_order(order, adapter=ScriptedAdapter(found=None), fence=fence)  # type: ignore[arg-type]
+        order.refresh_from_db()
+        assert order.ord_status == OrdStatus.SUBMITTED, "what was sent may still be on its way"
     look_up_order(order, adapter=ScriptedAdapter(found=None), fence=fence)  # type: ignore[arg-type]
     order.refresh_from_db()
     assert order.ord_status == OrdStatus.INITIALIZED
@@ -175,6 +187,40 @@ def test_an_order_that_a_class_a_broker_has_not_is_sent_again_with_the_same_id(
     send(order, adapter, fence)
     order.refresh_from_db()
     assert (adapter.sent[0].cl_ord_id, order.attempt) == (order.cl_ord_id, 2)
+
+
+def test_sending_again_slows_down_and_is_told(desk: Desk, fence: Fence) -> None:
+    order = record_one(desk)
+    for _ in range(4):
+        Order.objects.filter(pk=order.pk).update(eligible_at=None)
+        send(order, ScriptedAdapter(submit=OutcomeUnknown("502")), fence)
+        look_up_to_the_end(order, fence)
+    assert (order.ord_status, order.attempt) == (OrdStatus.INITIALIZED, 4)
+    assert order.eligible_at is not None
+    assert order.eligible_at - timezone.now() > dt.timedelta(seconds=6)
+    assert AttentionItem.objects.get(order=order).kind == AttentionItem.Kind.OUTCOME_UNKNOWN
+
+
+def test_waiting_between_attempts_has_an_end() -> None:
+    assert [backoff_seconds(attempt) for attempt in (1, 2, 3, 6, 5000)] == [1, 2, 4, 30, 30]
+
+
+def test_an_order_denied_after_an_attempt_is_asked_about_all_the_same(desk: Desk, fence: Fence) -> None:
+    order = record_one(desk)
+    send(order, ScriptedAdapter(submit=OutcomeUnknown("timeout")), fence)
+    look_up_to_the_end(order, fence)
+    assert deny_order(order.id, reason="TOO_OLD", text="", source="sweep")
+    order.refresh_from_db()
+    assert (order.ord_status, order.next_check_at is None) == (OrdStatus.DENIED, False)
+    late = make_report(order, ExecType.ORDER_STATUS, ord_status=OrdStatus.NEW, cum_qty=Decimal(0))
+    verify_account(
+        desk.account.id,
+        [order],
+        adapter=ScriptedAdapter(listed=[late]),
+        fence=fence,  # type: ignore[arg-type]
+    )
+    order.refresh_from_db()
+    assert order.ord_status == OrdStatus.NEW
 
 
 def test_elsewhere_it_is_never_sent_again_and_a_person_is_told(desk: Desk, fence: Fence) -> None:
@@ -235,8 +281,7 @@ def test_taking_back_never_touches_a_later_attempt(desk: Desk, fence: Fence) -> 
 
     def woken_late() -> None:
         # Another worker has looked the order up, not found it, and sent it again meanwhile.
-        order.refresh_from_db()
-        look_up_order(order, adapter=ScriptedAdapter(found=None), fence=fence)  # type: ignore[arg-type]
+        look_up_to_the_end(order, fence)
         send(order, ScriptedAdapter(submit=OutcomeUnknown("second attempt")), fence)
         raise LeaseLost("asleep")
 
