@@ -34,6 +34,7 @@ def hasty_running_floor() -> Iterator[Floor]:
         "WORKER_WEDGED_SECONDS": "4",
         "ENTRY_MAX_AGE_SECONDS": "4",
         "UNDELIVERED_SECONDS": "1",
+        "LOOKUP_DELAYS_SECONDS": "0,0.2,0.4,0.8",
         "SWEEP_DUE_SECONDS": "1",
         "SWEEP_ORPHANS_SECONDS": "1",
     }
