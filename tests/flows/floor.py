@@ -166,6 +166,10 @@ class Floor:
 
     # --- the venue's books ---
 
+    def venue_is_back(self) -> bool:
+        """Say whether the venue answers from its database, which it shares a server with."""
+        return self._venue.get("/admin/ledger", params={"limit": 1}).status_code == 200
+
     def venue(self, method: str, path: str, body: Any = None) -> Any:
         """Call an admin or control endpoint of the venue."""
         answer = self._venue.request(method, path, json=body)

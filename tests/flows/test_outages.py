@@ -103,6 +103,7 @@ def test_postgresql_away_for_longer_than_a_lease_is_survived(hasty_floor: Floor)
     time.sleep(5)  # the lease runs out by the clock of a database that does not run
     hasty_floor.desk.start("postgres")
     wait_until("the desk is ready", lambda: hasty_floor.http.get("/readyz").status_code == 200)
+    wait_until("the venue is back", hasty_floor.venue_is_back)
     # As many as there may be workers, and one more: also those that only idle have to find their way back.
     for newcomer in [trader, *hasty_floor.traders(5)]:
         answer = hasty_floor.send(newcomer)
