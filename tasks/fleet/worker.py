@@ -38,6 +38,7 @@ def main(slot: Slot) -> None:
         without_mingle=True,
         without_heartbeat=True,
         loglevel="WARNING",
+        quiet=True,  # no banner for each of hundreds
     )
     worker.start()
     process.current.let_go()
