@@ -30,6 +30,13 @@ _BROKERS = {
     for broker in (
         Broker("alpaca", "Alpaca", False, ("key_id", "secret"), "brokers.alpaca.factory"),
         Broker("paper", "Paper exchange", True, ("key_id", "secret"), "brokers.paper.factory"),
+        Broker(
+            "paper_c",
+            "Paper exchange that takes an id twice",
+            True,
+            ("key_id", "secret"),
+            "brokers.paper.class_c",
+        ),
     )
 }
 

@@ -11,6 +11,7 @@ class BrokerAccount(models.Model):
 
     class Broker(models.TextChoices):
         PAPER = "paper", "Paper venue"
+        PAPER_C = "paper_c", "Paper venue that takes an id twice"
         ALPACA = "alpaca", "Alpaca"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -27,10 +28,11 @@ class BrokerAccount(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["user", "label"], name="brokeraccount_label_unique"),
             models.CheckConstraint(
-                condition=models.Q(broker__in=["paper", "alpaca"]), name="brokeraccount_broker_known"
+                condition=models.Q(broker__in=["paper", "paper_c", "alpaca"]),
+                name="brokeraccount_broker_known",
             ),
             models.CheckConstraint(
-                condition=~models.Q(broker="paper") | models.Q(simulation=True),
+                condition=~models.Q(broker__in=["paper", "paper_c"]) | models.Q(simulation=True),
                 name="brokeraccount_paper_is_simulation",
             ),
         ]

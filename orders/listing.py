@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from brokers.models import BrokerAccount
 from brokers.types import OrdStatus
-from orders.models import FINAL_STATUSES, Order, Signal, Strategy, Trader
+from orders.models import Order, Signal, Strategy, Trader
 
 OUTCOME_UNKNOWN_AFTER = timedelta(seconds=5)
 """How long an order may be ``SUBMITTED`` before a page says that its outcome is unknown."""
@@ -99,11 +99,11 @@ def _filtered(orders: QuerySet[Order], filters: OrderFilters) -> QuerySet[Order]
 
 def _in_group(group: StatusGroup) -> Q:
     if group is StatusGroup.OPEN:
-        return ~Q(ord_status__in=FINAL_STATUSES)
+        return Q(ended=False)
     if group is StatusGroup.FILLED:
         return Q(ord_status=OrdStatus.FILLED)
     if group is StatusGroup.ENDED:
-        return Q(ord_status__in=[status for status in FINAL_STATUSES if status is not OrdStatus.FILLED])
+        return Q(ended=True) & ~Q(ord_status=OrdStatus.FILLED)
     if group is StatusGroup.UNKNOWN:
         return Q(ord_status=OrdStatus.SUBMITTED, submitted_at__lt=timezone.now() - OUTCOME_UNKNOWN_AFTER)
     return Q()

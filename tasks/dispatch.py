@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError as BrokerDown
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from failpoints import failpoint
 from orders.selectors import has_live_lease
 from tasks import routing
 
@@ -23,8 +24,10 @@ def hand_over(user_id: int) -> None:
     letting go either sees the order or is seen to be gone. Never raises for a dead Redis or PostgreSQL: the sweep
     rings again.
     """
+    failpoint("bell.before")
     try:
         routing.ring(user_id)
+        failpoint("bell.after")
         if not _is_covered(user_id):
             routing.claim(user_id)
     except BrokerDown as error:

@@ -19,6 +19,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from brokers.types import OrdStatus, OrdType
+from failpoints import failpoint
 from orders.models import Order
 from orders.services.changes import note_reply
 from orders.services.leases import Fence
@@ -34,19 +35,21 @@ def answer(order: Order, fence: Fence) -> None:
     """Wake whoever waits for this order, if it can be answered now. Never raises for a dead Redis."""
     if not is_answerable(order):
         return
+    failpoint("reply.before")
     try:
         _writer().xadd(settings.REPLY_STREAM, {"order": order.id.bytes}, maxlen=settings.REPLY_STREAM_MAXLEN)
     except redis.RedisError as error:
         log.warning("reply not sent", order=str(order.id), error=str(error))
         return
+    failpoint("reply.after")
     note_reply(order, fence)
 
 
 def is_answerable(order: Order) -> bool:
     """Say whether the sender can be told: a market order once it has ended, others once the broker has them."""
     if order.ord_type == OrdType.MARKET:
-        return order.is_final
-    return order.is_final or order.ord_status not in (OrdStatus.INITIALIZED, OrdStatus.SUBMITTED)
+        return order.ended
+    return order.ended or order.ord_status not in (OrdStatus.INITIALIZED, OrdStatus.SUBMITTED)
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@
 import json
 from base64 import b64decode
 
+from failpoints import failpoint
 from tradingsite.celery import app
 
 POOL_QUEUE = "pool"
@@ -26,7 +27,9 @@ def ring(user_id: int) -> None:
 
 def claim(user_id: int) -> None:
     """Ask the pool for a worker for this trader; harmless where there is one."""
+    failpoint("claim.before")
     _publish("fleet.claim", user_id, POOL_QUEUE)
+    failpoint("claim.after")
 
 
 def claimant_of(message: bytes | str) -> int:

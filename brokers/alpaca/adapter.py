@@ -40,16 +40,18 @@ class AlpacaAdapter:
         credentials: AlpacaCredentials,
         endpoints: AlpacaEndpoints,
         timings: AlpacaTimings | None = None,
+        capabilities: Capabilities = CAPABILITIES,
     ) -> None:
         self._credentials = credentials
         self._endpoints = endpoints
         self._timings = timings or AlpacaTimings()
         self._client = AlpacaClient(credentials, endpoints, self._timings)
         self._known = KnownOrders()
+        self._capabilities = capabilities
 
     @property
     def capabilities(self) -> Capabilities:
-        return CAPABILITIES
+        return self._capabilities
 
     def connect(self) -> None:
         """Prove the credentials by reading the account; leaves a connection open for orders."""

@@ -24,6 +24,7 @@ from urllib3.exceptions import HTTPError
 
 from brokers.alpaca.config import AlpacaCredentials, AlpacaTimings
 from brokers.types import BeforeSend
+from failpoints import failpoint
 
 TRANSPORT_ERRORS = (requests.RequestException, HTTPError, OSError)
 
@@ -44,6 +45,7 @@ class Outgoing:
             except Exception as refusal:  # noqa: BLE001 - raised again by ``raise_refusal``
                 self.refusal = refusal
                 raise OSError("forbidden by the caller's guard") from None
+            failpoint("send.departing")
         self.may_have_left = True
 
     def raise_refusal(self) -> None:

@@ -8,6 +8,7 @@ from brokers.alpaca.capabilities import CAPABILITIES
 from brokers.alpaca.config import AlpacaCredentials, AlpacaEndpoints, AlpacaTimings
 from brokers.base import BrokerAdapter
 from brokers.registry import AdapterOptions
+from brokers.types import Capabilities
 
 __all__ = ["CAPABILITIES", "open_adapter", "venue_endpoints"]
 
@@ -22,7 +23,9 @@ def venue_endpoints(venue_url: str) -> AlpacaEndpoints:
     return AlpacaEndpoints(url, url, f"{stream_scheme}://{rest}/stream")
 
 
-def open_adapter(credentials: Mapping[str, str], options: AdapterOptions) -> BrokerAdapter:
+def open_adapter(
+    credentials: Mapping[str, str], options: AdapterOptions, capabilities: Capabilities = CAPABILITIES
+) -> BrokerAdapter:
     """Make the adapter; the SDK is loaded here and not before."""
     from brokers.alpaca.adapter import AlpacaAdapter
 
@@ -32,4 +35,4 @@ def open_adapter(credentials: Mapping[str, str], options: AdapterOptions) -> Bro
         requests_per_minute=None,  # the venue is ours
     )
     keys = AlpacaCredentials(credentials["key_id"], credentials["secret"])
-    return AlpacaAdapter(keys, venue_endpoints(options.venue_url), timings)
+    return AlpacaAdapter(keys, venue_endpoints(options.venue_url), timings, capabilities)

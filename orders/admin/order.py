@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from brokers.types import OrdStatus
 from orders.admin.base import ExactSearchAdmin
-from orders.models import FINAL_STATUSES, Order
+from orders.models import Order
 from orders.views.wording import plain_number
 
 
@@ -23,11 +23,11 @@ class OpenFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
         if self.value() == "open":
-            return queryset.exclude(ord_status__in=FINAL_STATUSES)
+            return queryset.filter(ended=False)
         if self.value() == "sent":
             return queryset.filter(ord_status=OrdStatus.SUBMITTED)
         if self.value() == "ended":
-            return queryset.filter(ord_status__in=FINAL_STATUSES)
+            return queryset.filter(ended=True)
         return queryset
 
 

@@ -13,7 +13,7 @@ from brokers.types import OrdStatus
 from orders.intake.fields import BadValue, FieldCode, FieldError, InvalidFields, to_ticker, to_word
 from orders.intake.freshness import parse_timestamp
 from orders.intake.strict_json import shown_name
-from orders.models import FINAL_STATUSES, Source
+from orders.models import Source
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ PAGING = frozenset({"cursor", "limit", "format"})
 MAX_TEXT_LENGTH = 64
 
 _STATUSES = {status.value.lower(): Q(ord_status=status) for status in OrdStatus}
-_STATUSES["open"] = ~Q(ord_status__in=FINAL_STATUSES)
+_STATUSES["open"] = Q(ended=False)
 _SOURCES = {source.value: Q(source=source) for source in Source}
 
 

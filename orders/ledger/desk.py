@@ -27,16 +27,18 @@ _COLUMNS = (
     "eligible_at",
 )
 
+PAPER = (BrokerAccount.Broker.PAPER, BrokerAccount.Broker.PAPER_C)
+
 
 def paper_account_ids() -> list[str]:
     """Return the exchange's ids of the desk's paper accounts."""
-    accounts = BrokerAccount.objects.filter(broker=BrokerAccount.Broker.PAPER)
+    accounts = BrokerAccount.objects.filter(broker__in=PAPER)
     return sorted(text for text in accounts.values_list("external_id", flat=True) if _is_uuid(text))
 
 
 def desk_orders() -> list[DeskOrder]:
     """Return every order on paper accounts, oldest first."""
-    rows = Order.objects.filter(account__broker=BrokerAccount.Broker.PAPER).order_by("id")
+    rows = Order.objects.filter(account__broker__in=PAPER).order_by("id")
     fills = _surviving_fills()
     orders = []
     for row in rows.values(*_COLUMNS).iterator(chunk_size=2000):
@@ -50,7 +52,7 @@ def desk_orders() -> list[DeskOrder]:
 
 def _surviving_fills() -> dict[uuid.UUID, dict[str, DeskFill]]:
     """Return the fills that count, by order and exec id: a correction or bust removes what it names."""
-    rows = Execution.objects.filter(account__broker=BrokerAccount.Broker.PAPER).order_by("id")
+    rows = Execution.objects.filter(account__broker__in=PAPER).order_by("id")
     fills: defaultdict[uuid.UUID, dict[str, DeskFill]] = defaultdict(dict)
     columns = ("order_id", "exec_type", "exec_id", "exec_ref_id", "last_qty", "last_px")
     for order_id, exec_type, exec_id, ref_id, qty, px in rows.values_list(*columns).iterator(chunk_size=2000):

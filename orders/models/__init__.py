@@ -2,28 +2,34 @@
 
 from orders.models.api_key import ApiKey
 from orders.models.attention import AttentionItem
+from orders.models.dead_letter import DeadLetter, TaskFailure
 from orders.models.event import OrderEvent
 from orders.models.execution import Execution
 from orders.models.heartbeat import Heartbeat
 from orders.models.lease import WorkerLease
-from orders.models.order import FINAL_STATUSES, Order, Source
+from orders.models.order import Order, Source
+from orders.models.pool import PoolTarget
+from orders.models.request import OrderRequest
 from orders.models.signal import Signal
 from orders.models.strategy import Strategy
 from orders.models.trader import OrderQuota, Plan, Trader
 
 __all__ = [
-    "FINAL_STATUSES",
     "ApiKey",
     "AttentionItem",
+    "DeadLetter",
     "Execution",
     "Heartbeat",
     "Order",
     "OrderEvent",
     "OrderQuota",
+    "OrderRequest",
     "Plan",
+    "PoolTarget",
     "Signal",
     "Source",
     "Strategy",
+    "TaskFailure",
     "Trader",
     "WorkerLease",
 ]

@@ -17,6 +17,9 @@ class AttentionItem(models.Model):
         NO_WORKER_FREE = "NO_WORKER_FREE", "No worker free for a trader"
         WORKER_WEDGED = "WORKER_WEDGED", "A worker stopped making progress"
         CREDENTIALS_REFUSED = "CREDENTIALS_REFUSED", "The broker refused the credentials"
+        REQUEST_UNANSWERED = "REQUEST_UNANSWERED", "A cancel or replace is not answered"
+        DEAD_LETTER = "DEAD_LETTER", "A task failed again and again"
+        ORPHAN = "ORPHAN", "Something without its counterpart"
         UNMATCHED_REPORT = "UNMATCHED_REPORT", "A broker's report of no order of ours"
 
     user = models.ForeignKey(
@@ -27,6 +30,9 @@ class AttentionItem(models.Model):
     detail = models.CharField(max_length=500, blank=True)
     opened_at = models.DateTimeField(auto_now_add=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
+    resolved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
     resolution = models.CharField(max_length=500, blank=True)
 
     class Meta:

@@ -17,17 +17,6 @@ class Source(models.TextChoices):
     API = "api", "API"
 
 
-FINAL_STATUSES = (
-    OrdStatus.DENIED,
-    OrdStatus.FILLED,
-    OrdStatus.CANCELED,
-    OrdStatus.REPLACED,
-    OrdStatus.REJECTED,
-    OrdStatus.EXPIRED,
-)
-"""Statuses in which nothing more will happen by itself."""
-
-
 def _choices(enum: type) -> list[tuple[str, str]]:
     return [(str(member), str(member).replace("_", " ").capitalize()) for member in enum]  # type: ignore[attr-defined]
 
@@ -37,6 +26,9 @@ class Order(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     cl_ord_id = models.CharField(max_length=28, unique=True)
+    working_cl_ord_id = models.CharField(
+        max_length=28, help_text="Under which the broker works it: of the last replace, or its own."
+    )
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders")
     account = models.ForeignKey(BrokerAccount, models.PROTECT, related_name="orders")
     strategy = models.ForeignKey(Strategy, models.PROTECT, null=True, blank=True, related_name="orders")
@@ -63,6 +55,7 @@ class Order(models.Model):
     cum_qty = models.DecimalField(max_digits=21, decimal_places=9, default=0)
     leaves_qty = models.DecimalField(max_digits=21, decimal_places=9)
     avg_px = models.DecimalField(max_digits=24, decimal_places=10, null=True, blank=True)
+    ended = models.BooleanField(default=False, help_text="Nothing more will happen by itself.")
     state = models.JSONField(help_text="The order's state, from which the columns above are projected.")
     reason = models.CharField(max_length=32, blank=True, help_text="Why it was denied or rejected: a code.")
     text = models.CharField(max_length=500, blank=True)
@@ -99,7 +92,7 @@ class Order(models.Model):
             ),
             models.CheckConstraint(condition=Q(side__in=list(Side)), name="order_side_known"),
             models.CheckConstraint(
-                condition=Q(ord_status__in=FINAL_STATUSES) | Q(next_check_at__isnull=False),
+                condition=Q(ended=True) | Q(next_check_at__isnull=False),
                 name="order_unfinished_is_followed",
             ),
             models.CheckConstraint(
@@ -134,7 +127,3 @@ class Order(models.Model):
 
     def __str__(self) -> str:
         return f"{self.side} {self.order_qty.normalize():f} {self.symbol}"
-
-    @property
-    def is_final(self) -> bool:
-        return self.ord_status in FINAL_STATUSES

@@ -10,12 +10,22 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from orders.models import FINAL_STATUSES, Order, OrderEvent
+from orders.models import Order, OrderEvent
 from orders.services.following import next_check
 from orders.services.leases import Fence
 from orders.state import Event, OrderState, apply, event_to_dict, state_from_dict, state_to_dict
 
-PROJECTED = ["ord_status", "order_qty", "cum_qty", "leaves_qty", "avg_px", "state", "next_check_at", "checks"]
+PROJECTED = [
+    "ord_status",
+    "order_qty",
+    "cum_qty",
+    "leaves_qty",
+    "avg_px",
+    "ended",
+    "state",
+    "next_check_at",
+    "checks",
+]
 
 Stages = Mapping[str, dt.datetime]
 
@@ -96,7 +106,7 @@ class Change:
     def _schedule(self, keep_following: bool) -> None:
         """Say when the order is looked at next: never once it has ended, anew where its status has moved."""
         order, moved = self.order, self.order.ord_status != self._was
-        if order.ord_status in FINAL_STATUSES and not keep_following:
+        if order.ended and not keep_following:
             order.next_check_at = None
             return
         if moved:
@@ -124,6 +134,7 @@ def project(order: Order, state: OrderState) -> None:
     order.leaves_qty = state.leaves_qty
     order.avg_px = state.avg_px
     order.ord_status = state.ord_status
+    order.ended = state.is_terminal
 
 
 def write_event(

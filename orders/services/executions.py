@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from brokers.models import BrokerAccount
 from brokers.types import ExecType, ExecutionReport, OrdStatus
+from failpoints import failpoint
 from orders.models import AttentionItem, Execution, Order
 from orders.services.attention import close_items, open_item
 from orders.services.changes import Change, Origin
@@ -82,7 +83,9 @@ def apply_execution_reports(
         change.save(keep_following=missing_fills)
         if change.changed:
             _settle_attention(order, overfilled=change.state.overfilled)
-        return Applied(order, change.changed, missing_fills)
+        failpoint("report.before_commit")
+    failpoint("report.after_commit")
+    return Applied(order, change.changed, missing_fills)
 
 
 def _take(change: Change, report: ExecutionReport) -> None:
@@ -103,7 +106,7 @@ def _settle_attention(order: Order, *, overfilled: bool) -> None:
     """Close what has settled itself, and open what a person must see."""
     if not _may_have_items(order):
         pass
-    elif order.is_final:
+    elif order.ended:
         close_items(order, "settled by the broker's report")
     elif order.ord_status != OrdStatus.SUBMITTED:
         close_items(order, "the order was found at the broker", kind=AttentionItem.Kind.OUTCOME_UNKNOWN)

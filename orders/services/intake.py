@@ -12,6 +12,7 @@ from brokers.catalog import capabilities_of
 from brokers.ids import cl_ord_id_of, new_id
 from brokers.models import BrokerAccount
 from brokers.types import OrdStatus, Side, TimeInForce
+from failpoints import failpoint
 from orders.intake.alert import Alert
 from orders.intake.order_request import OrderRequest
 from orders.intake.sizing import SizingCode, SizingError, cap_exit, size_order
@@ -60,7 +61,7 @@ def record_alert(
                 (account, _entry_quantity(account, alert.quantity, strategy.default_quantity))
                 for account in accounts
             ]
-        return [
+        orders = [
             _write_order(
                 alert,
                 account,
@@ -72,6 +73,9 @@ def record_alert(
             )
             for account, quantity in quantities
         ]
+        failpoint("record.before_commit")
+    failpoint("record.after_commit")
+    return orders
 
 
 def record_order(
@@ -97,7 +101,7 @@ def record_order(
             else:
                 spend_quota(trader=trader, count=1, now=received_at)
                 quantity = _entry_quantity(account, request.quantity, None)
-            return _write_order(
+            order = _write_order(
                 request,
                 account,
                 quantity,
@@ -106,11 +110,14 @@ def record_order(
                 idempotency_key=idempotency_key,
                 request_digest=request_digest,
             )
+            failpoint("record.before_commit")
     except (IntegrityError, QuotaExceeded, SizingError):
         first = Order.objects.filter(user=trader.user_id, idempotency_key=idempotency_key).first()
         if idempotency_key is None or first is None:
             raise
         raise AlreadyRecorded(first.id) from None
+    failpoint("record.after_commit")
+    return order
 
 
 # --- inside the transaction ---
@@ -213,6 +220,7 @@ def _write_order(
     order = Order(
         id=order_id,
         cl_ord_id=cl_ord_id_of(order_id),
+        working_cl_ord_id=cl_ord_id_of(order_id),
         user_id=account.user_id,
         account=account,
         strategy=strategy,

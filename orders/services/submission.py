@@ -29,6 +29,7 @@ from brokers.types import (
     Side,
     TimeInForce,
 )
+from failpoints import failpoint
 from orders.models import AttentionItem, Order
 from orders.services.attention import open_item
 from orders.services.changes import Change, Origin, change_order, lock_order, write_event
@@ -74,6 +75,7 @@ def submit_order(
     try:
         report = adapter.submit_order(sending.command, before_send=before_send)
     except OrderRejected as error:
+        failpoint("send.after")
         return Applied(refuse_submission(sending, error, fence=fence, sent_at=sent_at), True, False)
     except NotSent as error:
         undo_submission(
@@ -86,8 +88,10 @@ def submit_order(
         undo_submission(order_id, sending.attempt, str(error), eligible_at=None, fence=fence)
         raise
     except OutcomeUnknown as error:
+        failpoint("send.after")
         leave_unknown(sending, str(error), fence=fence, sent_at=sent_at)
         return None
+    failpoint("send.after")
     stages = {"sent": sent_at, "acknowledged": timezone.now()}
     return apply_execution_reports(
         [report, *heard()], account_id=sending.account_id, origin=Origin("response", fence, stages)
@@ -124,6 +128,8 @@ def begin_submission(
                 "eligible_at": None,
             },
         )
+        failpoint("submit.before_commit")
+    failpoint("submit.after_commit")
     return Sending(order.id, order.account_id, attempt, command_of(order))
 
 
@@ -165,6 +171,8 @@ def undo_submission(
             origin=Origin("worker", fence),
             columns={"eligible_at": eligible_at},
         )
+        failpoint("undo.before_commit")
+    failpoint("undo.after_commit")
     return True
 
 
@@ -184,6 +192,8 @@ def refuse_submission(sending: Sending, error: OrderRejected, *, fence: Fence, s
                 "transact_time": order.transact_time or now,
             },
         )
+        failpoint("report.before_commit")
+    failpoint("report.after_commit")
     return order
 
 
@@ -203,6 +213,7 @@ def leave_unknown(sending: Sending, why: str, *, fence: Fence, sent_at: dt.datet
             origin=Origin("response", fence, {"sent": sent_at}),
             data={"why": why[:200]},
         )
+    failpoint("unknown.after_commit")
 
 
 def postpone_order(order_id: uuid.UUID, why: str, *, seconds: float, fence: Fence) -> None:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from brokers.base import BrokerAdapter
 from brokers.errors import NotSent, OutcomeUnknown
 from brokers.types import ExecutionReport, IdempotencyClass, OrdStatus
+from failpoints import failpoint
 from orders.models import AttentionItem, Order
 from orders.services.attention import open_item
 from orders.services.changes import Origin, lock_order, write_event
@@ -33,8 +34,10 @@ def look_up_order(order: Order, *, adapter: BrokerAdapter, fence: Fence) -> Appl
     ``INITIALIZED`` and is sent again with the same id. Elsewhere it stays as it is, for a person to settle.
     Returns what was applied, or None. Safe to call at any time.
     """
+    failpoint("lookup.before")
     try:
         report = adapter.get_order(order.cl_ord_id)
+        failpoint("lookup.after")
     except (OutcomeUnknown, NotSent) as error:
         note_check(order.id, f"look-up failed: {error}"[:200])
         return None
@@ -89,8 +92,10 @@ def verify_account(
     Raises ``NotSent`` and ``OutcomeUnknown`` as the adapter does; nothing is noted then but the check.
     """
     since = min(order.submitted_at or order.recorded_at for order in orders) - SINCE_MARGIN
+    failpoint("check.before")
     try:
         reports = adapter.list_orders(since=since, cl_ord_ids=[order.cl_ord_id for order in orders])
+        failpoint("check.after")
         found = {report.cl_ord_id: report for report in reports}
         applied = []
         if any(_misses_fills(order, found.get(order.cl_ord_id)) for order in orders):
@@ -114,7 +119,9 @@ def fetch_fills(
 ) -> list[Applied]:
     """Fetch and apply every execution of the account since then; those that count already change nothing."""
     applied = []
-    for report in adapter.list_executions(since=since - SINCE_MARGIN):
+    reports = adapter.list_executions(since=since - SINCE_MARGIN)
+    failpoint("fills.after")
+    for report in reports:
         result = apply_execution_report(report, account_id=account_id, origin=Origin("poll", fence))
         applied += [result] if result else []
     return applied

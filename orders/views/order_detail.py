@@ -49,6 +49,6 @@ def order_detail(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
 
 
 def _refresh_seconds(order: Order, now: datetime) -> int:
-    if order.is_final:
+    if order.ended:
         return 0
     return REFRESH_YOUNG_SECONDS if now - order.received_at < YOUNG else REFRESH_SECONDS

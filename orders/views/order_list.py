@@ -47,7 +47,7 @@ def order_list(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=204)
     context |= part | {
         "refresh_url": request.get_full_path() if not is_refresh(request) else _without_seen(request),
-        "refresh_seconds": 0 if all(order.is_final for order in found.orders) else REFRESH_SECONDS,
+        "refresh_seconds": 0 if all(order.ended for order in found.orders) else REFRESH_SECONDS,
     }
     if is_refresh(request):
         return render(request, "orders/partials/_live.html", context)

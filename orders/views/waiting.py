@@ -11,6 +11,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
+from failpoints import failpoint
 from orders.intake.problem import Problem, ProblemError, ProblemType
 from orders.models import Order
 from orders.views.receipt import Budget
@@ -64,6 +65,7 @@ def unavailable(detail: str) -> Problem:
 
 def record_and_ring(record: Callable[[], list[Order]]) -> tuple[list[Order], Waiter | None]:
     """Record orders, register for their replies, then ring. After the commit nothing here raises."""
+    failpoint("web.received")
     orders = record()
     if not orders:
         return orders, None

@@ -13,6 +13,7 @@ from django.db import close_old_connections
 from django.db.utils import InterfaceError, OperationalError
 from kombu.exceptions import OperationalError as BrokerDown
 
+from failpoints import failpoint
 from orders.selectors import has_open_orders, has_undelivered_orders, next_due_at
 from orders.services.leases import Fence, LeaseLost, expire_lease, take_lease
 from tasks import routing
@@ -88,8 +89,10 @@ class WorkerProcess:
         self.slot.deadline = 0.0
         close_old_connections()
         try:
+            failpoint("lease.before_release")
             expire_lease(user_id=user_id, epoch=epoch)
             self.slot.user_id = LEAVING
+            failpoint("lease.after_release")
             if has_undelivered_orders(user_id):
                 routing.claim(user_id)
         except (OperationalError, InterfaceError) as error:
@@ -158,10 +161,12 @@ class WorkerProcess:
     def _take(self, user_id: int) -> TraderSession | None:
         if not has_open_orders(user_id):
             return None  # an old claim: somebody has done the work since
+        failpoint("lease.before_take")
         started = boottime()
         fence = take_lease(user_id=user_id, worker=self.name, host=socket.gethostname(), pid=os.getpid())
         if fence is None:
             return None
+        failpoint("lease.after_take")
         self._grant(fence, started)
         return TraderSession(fence, self.slot)
 

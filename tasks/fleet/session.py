@@ -138,7 +138,7 @@ class TraderSession:
         """Look for a market order's fill a few times, because no stream would tell of it."""
         for delay_ms in settings.FILL_LOOKUP_DELAYS_MS:
             order.refresh_from_db()
-            if order.is_final or order.ord_status == OrdStatus.INITIALIZED or account.stream.is_live:
+            if order.ended or order.ord_status == OrdStatus.INITIALIZED or account.stream.is_live:
                 return
             time.sleep(delay_ms / 1000)
             self._verify(account.account_id, [order], counts=False)

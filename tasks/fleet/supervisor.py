@@ -17,6 +17,7 @@ from django.db import Error as DatabaseDown
 from django.db import close_old_connections
 from kombu.exceptions import OperationalError as BrokerDown
 
+from failpoints import failpoint
 from orders.models import AttentionItem
 from orders.selectors import has_open_orders, users_with_open_orders
 from orders.services.attention import open_item
@@ -98,7 +99,9 @@ class Supervisor:
             user_id, epoch = child.user_id, child.slot.epoch
             if user_id:
                 log.warning("worker died", pid=pid, user_id=user_id, exitcode=child.process.exitcode)
+                failpoint("reap.before_expire")
                 expire_lease(user_id=user_id, epoch=epoch)
+                failpoint("reap.after_expire")
                 if has_open_orders(user_id):
                     self._claim(user_id)
             child.process.close()
@@ -111,7 +114,9 @@ class Supervisor:
             return
         held = {child.user_id: child for child in self._children.values() if child.user_id}
         if held:
+            failpoint("lease.before_renew")
             renewed = renew_leases([(user_id, child.slot.epoch) for user_id, child in held.items()])
+            failpoint("lease.after_renew")
             for user_id in renewed:
                 # From before the statement: the local deadline is never later than the database's.
                 deadline = now + settings.LEASE_TTL_SECONDS - settings.LEASE_MARGIN_SECONDS
@@ -167,11 +172,13 @@ class Supervisor:
                 log.warning("PostgreSQL is away", error=str(error))
 
     def _fork(self) -> None:
+        failpoint("fork.before")
         slot = create_slot(self._context)
         process = self._context.Process(target=worker.main, args=(slot,), name="worker")
         process.start()
         if process.pid is not None:
             self._children[process.pid] = Child(process, slot, boottime())
+        failpoint("fork.after")
 
     def _look_at_redis(self) -> int:
         """Return how many traders wait for a worker of the pool; 0 while Redis is away.

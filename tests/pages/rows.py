@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from brokers.ids import cl_ord_id_of, new_id
 from brokers.models import BrokerAccount
-from orders.models import FINAL_STATUSES, Execution, Order, OrderEvent, Plan, Signal, Strategy, Trader
+from orders.models import Execution, Order, OrderEvent, Plan, Signal, Strategy, Trader
 
 NOON = datetime(2026, 3, 2, 12, 0, 0, 250_000, tzinfo=UTC)
 PASSWORD = "a long pass phrase"
@@ -52,7 +52,7 @@ def make_signal(strategy: Strategy, symbol: str = "AAPL", **fields: Any) -> Sign
 def make_order(account: BrokerAccount, ord_status: str = "FILLED", **fields: Any) -> Order:
     """Make an order as the desk would have left it; quantities and prices may be given as text."""
     key = new_id()
-    final = ord_status in FINAL_STATUSES
+    final = ord_status in ("DENIED", "FILLED", "CANCELED", "REPLACED", "REJECTED", "EXPIRED")
     order_qty = Decimal(fields.pop("order_qty", "10"))
     cum_qty = Decimal(fields.pop("cum_qty", order_qty if ord_status == "FILLED" else "0"))
     received_at = fields.pop("received_at", NOON)
@@ -72,6 +72,8 @@ def make_order(account: BrokerAccount, ord_status: str = "FILLED", **fields: Any
     return Order.objects.create(
         id=key,
         cl_ord_id=cl_ord_id_of(key),
+        working_cl_ord_id=cl_ord_id_of(key),
+        ended=final,
         user=account.user,
         account=account,
         simulation=account.simulation,

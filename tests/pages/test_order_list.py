@@ -167,7 +167,7 @@ def test_it_asks_the_database_as_often_for_one_order_as_for_forty(
 def test_it_refreshes_only_while_an_order_is_open(page: Client, account: BrokerAccount) -> None:
     order = make_order(account, "NEW")
     assert 'hx-trigger="every 3s"' in page.get(URL).content.decode()
-    Order.objects.filter(pk=order.pk).update(ord_status="CANCELED")
+    Order.objects.filter(pk=order.pk).update(ord_status="CANCELED", ended=True)
     assert "hx-trigger" not in page.get(URL).content.decode()
 
 
