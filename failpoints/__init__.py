@@ -19,7 +19,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -31,12 +32,25 @@ class FailpointError(Exception):
 _hits = count(1)
 
 
-def _off(name: str) -> None:
-    """Do nothing."""
+def failpoint(name: str) -> None:
+    """Pass a named point; see the module."""
+    if _listener is not None:
+        _listener(name)
 
 
-def _on(folder: Path) -> Callable[[str], None]:
-    def failpoint(name: str) -> None:
+@contextmanager
+def listening(listener: Callable[[str], None]) -> Iterator[None]:
+    """Have ``listener`` called with every point that this process passes, for the block; what it raises goes on."""
+    global _listener
+    before, _listener = _listener, listener
+    try:
+        yield
+    finally:
+        _listener = before
+
+
+def _armed_in(folder: Path) -> Callable[[str], None]:
+    def listener(name: str) -> None:
         taken = folder / f"{name}.hit-{os.getpid()}-{next(_hits)}"
         try:
             (folder / name).rename(taken)  # whoever renames it has it: a point goes off once
@@ -44,7 +58,7 @@ def _on(folder: Path) -> Callable[[str], None]:
             return
         _act(name, taken.read_text().split())
 
-    return failpoint
+    return listener
 
 
 def _act(name: str, words: list[str]) -> None:
@@ -62,8 +76,7 @@ def _act(name: str, words: list[str]) -> None:
 
 
 _FOLDER = os.environ.get("FAILPOINTS")
-failpoint: Callable[[str], None] = _on(Path(_FOLDER)) if _FOLDER else _off
-"""Pass a named point; see the module."""
+_listener: Callable[[str], None] | None = _armed_in(Path(_FOLDER)) if _FOLDER else None
 
 
 def arm(folder: Path, name: str, action: str) -> Path:

@@ -23,6 +23,7 @@ POINTS: dict[str, str] = {
     "reap.before_expire": "a worker's death is seen, its lease still stands",
     "reap.after_expire": "the dead worker's lease is ended, nobody has been asked to take over",
     # sending
+    "submit.before": "an order is chosen; its transaction 1 has not begun",
     "submit.before_commit": "transaction 1 is written, not committed",
     "submit.after_commit": "transaction 1 is committed: the order is SUBMITTED and not sent",
     "send.departing": "the lease's deadline was checked; nothing is written to the broker's socket",
@@ -43,6 +44,7 @@ POINTS: dict[str, str] = {
     # cancel and replace
     "request.record.before_commit": "a cancel or replace is written, not committed",
     "request.record.after_commit": "a cancel or replace is recorded; nobody has been told",
+    "request.before": "a request is chosen; its transaction 1 has not begun",
     "request.before_commit": "a request's transaction 1 is written, not committed",
     "request.after_commit": "a request's transaction 1 is committed; nothing is sent",
     "cancel.after": "the broker's answer to a cancel is known to the worker alone",

@@ -66,6 +66,7 @@ def submit_order(
     gives what the broker's stream has told of this order meanwhile, so that one transaction takes in both.
     Raises ``LeaseLost`` where another process acts for the trader now.
     """
+    failpoint("submit.before")
     sending = begin_submission(order_id, fence=fence, dequeued_at=dequeued_at)
     if isinstance(sending, Order):
         return Applied(sending, changed=True, missing_fills=False)
