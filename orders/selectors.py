@@ -5,13 +5,14 @@ import uuid
 from collections.abc import Sequence
 from decimal import Decimal
 
+from django.conf import settings
 from django.db import connection
-from django.db.models import Case, Exists, F, Min, OuterRef, Q, Sum, When
+from django.db.models import Case, Exists, F, OuterRef, Q, Sum, When
 from django.db.models.functions import Coalesce, Greatest, Now
 
 from brokers.models import BrokerAccount
 from brokers.types import OrdStatus, Side
-from orders.models import Heartbeat, Order, OrderEvent, Strategy, WorkerLease
+from orders.models import Heartbeat, Order, OrderEvent, OrderRequest, Strategy, WorkerLease
 
 FLEET_SILENCE_SECONDS = 20
 SCHEDULE_SILENCE_SECONDS = 30
@@ -103,12 +104,27 @@ SENDING = (
 )
 
 
+def unsent_requests(user_id: int) -> list[OrderRequest]:
+    """Return this trader's cancels and replaces that are recorded and due to be sent, oldest first, cancels before."""
+    rows = OrderRequest.objects.filter(user=user_id, status=OrderRequest.Status.RECORDED)
+    due = rows.filter(Q(eligible_at=None) | Q(eligible_at__lte=Now()))
+    return list(due.select_related("order__account").defer("order__state").order_by("kind", "id"))
+
+
 def has_undelivered_orders(user_id: int) -> bool:
-    return Order.objects.filter(user=user_id, ord_status=OrdStatus.INITIALIZED).exists()
+    if Order.objects.filter(user=user_id, ord_status=OrdStatus.INITIALIZED).exists():
+        return True
+    return _has_unsent_requests(user_id)
+
+
+def _has_unsent_requests(user_id: int) -> bool:
+    return OrderRequest.objects.filter(user=user_id, status=OrderRequest.Status.RECORDED).exists()
 
 
 def has_open_orders(user_id: int) -> bool:
-    return Order.objects.filter(user=user_id, next_check_at__isnull=False).exists()
+    if Order.objects.filter(user=user_id, next_check_at__isnull=False).exists():
+        return True
+    return _has_unsent_requests(user_id)
 
 
 def users_with_open_orders(user_ids: Sequence[int]) -> set[int]:
@@ -123,15 +139,22 @@ def orders_due(user_id: int) -> list[Order]:
     return list(rows.exclude(ord_status=OrdStatus.INITIALIZED).order_by("account", "recorded_at", "id"))
 
 
+NEXT_DUE = """
+SELECT extract(epoch FROM least(
+    (SELECT min(CASE WHEN ord_status = 'INITIALIZED' THEN greatest(eligible_at, recorded_at) ELSE next_check_at END)
+     FROM orders_order WHERE user_id = %(user)s AND next_check_at IS NOT NULL),
+    (SELECT min(coalesce(eligible_at, recorded_at))
+     FROM orders_orderrequest WHERE user_id = %(user)s AND status = 'RECORDED')
+) - now())
+"""
+
+
 def next_due_at(user_id: int) -> float | None:
     """Return in how many seconds something of this trader's is due, by the database's clock; None: never."""
-    waits = Order.objects.filter(user=user_id, next_check_at__isnull=False).aggregate(
-        check=Min("next_check_at", filter=~Q(ord_status=OrdStatus.INITIALIZED)),
-        send=Min(Greatest("eligible_at", "recorded_at"), filter=Q(ord_status=OrdStatus.INITIALIZED)),
-        now=Min(Now()),
-    )
-    due = [moment for moment in (waits["check"], waits["send"]) if moment is not None]
-    return max((min(due) - waits["now"]).total_seconds(), 0.0) if due else None
+    with connection.cursor() as cursor:
+        cursor.execute(NEXT_DUE, {"user": user_id})
+        (seconds,) = cursor.fetchone()
+    return None if seconds is None else max(float(seconds), 0.0)
 
 
 # --- the sweeps ---
@@ -140,10 +163,14 @@ def next_due_at(user_id: int) -> float | None:
 def users_with_due_orders(limit: int = 1000) -> list[int]:
     """Return the traders of whom an unfinished order is due to be looked at.
 
-    Reads only the partial index of unfinished orders, so it costs the same however many have ended.
+    Reads only the partial indexes of unfinished orders and of open requests, so it costs the same however many have
+    ended.
     """
-    due = Order.objects.filter(next_check_at__lte=Now())
-    return list(due.order_by("user").values_list("user", flat=True).distinct()[:limit])
+    due = Order.objects.filter(next_check_at__lte=Now()).values_list("user", flat=True)
+    unsent = OrderRequest.objects.filter(status=OrderRequest.Status.RECORDED)
+    waited = dt.timedelta(seconds=settings.UNDELIVERED_SECONDS)
+    late = unsent.annotate(due=Greatest("eligible_at", "recorded_at")).filter(due__lte=Now() - waited)
+    return list(due.union(late.values_list("user", flat=True)).order_by("user")[:limit])
 
 
 def users_without_worker(limit: int = 1000) -> list[int]:

@@ -5,6 +5,7 @@ lost costs time, never truth: whoever waits reads the order's row in the end.
 """
 
 import asyncio
+import threading
 import uuid
 from collections.abc import Iterable
 from functools import lru_cache
@@ -36,13 +37,24 @@ def answer(order: Order, fence: Fence) -> None:
     if not is_answerable(order):
         return
     failpoint("reply.before")
+    if _wake_waiter(order.id):
+        failpoint("reply.after")
+        note_reply(order, fence)
+
+
+def answer_requests(request_ids: Iterable[uuid.UUID]) -> None:
+    """Wake whoever waits for these cancels and replaces. Never raises for a dead Redis."""
+    for request_id in request_ids:
+        _wake_waiter(request_id)
+
+
+def _wake_waiter(key: uuid.UUID) -> bool:
     try:
-        _writer().xadd(settings.REPLY_STREAM, {"order": order.id.bytes}, maxlen=settings.REPLY_STREAM_MAXLEN)
+        _writer().xadd(settings.REPLY_STREAM, {"for": key.bytes}, maxlen=settings.REPLY_STREAM_MAXLEN)
     except redis.RedisError as error:
-        log.warning("reply not sent", order=str(order.id), error=str(error))
-        return
-    failpoint("reply.after")
-    note_reply(order, fence)
+        log.warning("reply not sent", key=str(key), error=str(error))
+        return False
+    return True
 
 
 def is_answerable(order: Order) -> bool:
@@ -67,6 +79,7 @@ class ReplyBoard:
     def __init__(self) -> None:
         # Weak, so that a request which was given up half-way leaves nothing behind.
         self._waiting: WeakValueDictionary[uuid.UUID, asyncio.Event] = WeakValueDictionary()
+        self._registering = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reader: asyncio.Task[None] | None = None
         self._closed = False
@@ -131,13 +144,9 @@ class ReplyBoard:
         """
         if len(self._waiting) >= settings.REPLY_MAX_WAITERS:
             raise TooManyWaiting
-        waiter = Waiter(self, {order_id: asyncio.Event() for order_id in order_ids})
-        self._waiting.update(waiter.events)
-        return waiter
-
-    def forget(self, order_ids: Iterable[uuid.UUID]) -> None:
-        for order_id in order_ids:
-            self._waiting.pop(order_id, None)
+        # Two may wait for the same thing, as for the one open cancel of an order: they share its event.
+        with self._registering:
+            return Waiter({key: self._waiting.setdefault(key, asyncio.Event()) for key in order_ids})
 
     async def _read(self) -> None:
         last_id = b"$"
@@ -160,29 +169,28 @@ class ReplyBoard:
         return bytes(newest[0][0]) if newest else b"0-0"
 
     def _wake(self, fields: dict[bytes, bytes]) -> None:
-        event = self._waiting.get(uuid.UUID(bytes=fields[b"order"]))
+        event = self._waiting.get(uuid.UUID(bytes=fields[b"for"]))
         if event is not None:
             event.set()
 
 
 class Waiter:
-    """One request's wait for its orders; use it as a context manager so that it is forgotten."""
+    """One wait; use it as a context manager so that it is forgotten. The board holds its events weakly."""
 
-    def __init__(self, board: ReplyBoard, events: dict[uuid.UUID, asyncio.Event]) -> None:
-        self._board = board
-        self.events = events
+    def __init__(self, events: dict[uuid.UUID, asyncio.Event]) -> None:
+        self._events = events
 
     def __enter__(self) -> "Waiter":
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._board.forget(self.events)
+        self._events.clear()
 
     async def wait(self, timeout_seconds: float) -> bool:
         """Wait until every order has been answered, at most so long; return whether all were."""
         try:
             async with asyncio.timeout(max(timeout_seconds, 0)):
-                for event in self.events.values():
+                for event in list(self._events.values()):
                     await event.wait()
         except TimeoutError:
             return False

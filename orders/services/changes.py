@@ -10,10 +10,20 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from orders.models import Order, OrderEvent
+from orders.models import Order, OrderEvent, OrderRequest
 from orders.services.following import next_check
 from orders.services.leases import Fence
-from orders.state import Event, OrderState, apply, event_to_dict, state_from_dict, state_to_dict
+from orders.state import (
+    Event,
+    OrderState,
+    Request,
+    RequestKind,
+    RequestStage,
+    apply,
+    event_to_dict,
+    state_from_dict,
+    state_to_dict,
+)
 
 PROJECTED = [
     "ord_status",
@@ -57,9 +67,11 @@ class Change:
     def __init__(self, order: Order, origin: Origin) -> None:
         self.order = order
         self.changed = False
+        self.answered: tuple[uuid.UUID, ...] = ()  # requests about the order that ``save`` found answered
         self._origin = origin
         self._was = order.ord_status
         self._state = state_of(order)
+        self._had_requests = bool(self._state.requests)
         self._columns: set[str] = set()
         self._events: list[OrderEvent] = []
 
@@ -98,10 +110,38 @@ class Change:
         if self._events:
             self._events[0].stages = stage_texts(self._origin.stages)
         self._schedule(keep_following)
+        if self.changed and (self._state.requests or self._had_requests):
+            self._project_requests()
         if self._events:
             OrderEvent.objects.bulk_create(self._events)
         if self.changed or self._columns or keep_following:
             self.order.save(update_fields=[*PROJECTED, *self._columns])
+
+    def _project_requests(self) -> None:
+        """Have the requests' rows say what the order's state says of them. The order's row is locked before theirs."""
+        rows = OrderRequest.objects.select_for_update().filter(order=self.order).exclude(status="DENIED")
+        by_id = {request.id: request for request in self._state.requests}
+        now = timezone.now()
+        for row in rows.order_by("id"):
+            known = by_id.get(row.cl_ord_id)
+            if known is None and not row.is_open:
+                continue  # answered without having been sent
+            status = _request_status(known, self._state)
+            if known is not None and status != row.status and known.stage is RequestStage.ACCEPTED:
+                self._take_terms(row)
+            if status == row.status:
+                continue
+            row.status = status
+            row.answered_at = None if row.is_open else now
+            row.save(update_fields=["status", "answered_at"])
+            if not row.is_open:
+                self.answered += (row.id,)
+
+    def _take_terms(self, row: OrderRequest) -> None:
+        """An accepted replace is what the order is from now on; its quantity is in the state already."""
+        if row.kind == RequestKind.REPLACE:
+            terms = {"price": row.price, "stop_px": row.stop_px}
+            self.set(**{name: value for name, value in terms.items() if value is not None})
 
     def _schedule(self, keep_following: bool) -> None:
         """Say when the order is looked at next: never once it has ended, anew where its status has moved."""
@@ -113,6 +153,15 @@ class Change:
             order.checks = 0
         if moved or order.next_check_at is None:
             order.next_check_at = next_check(order, timezone.now())
+
+
+def _request_status(known: Request | None, state: OrderState) -> str:
+    if known is None:
+        # Not sent, or taken back; there is nothing left that it could change once the order has ended.
+        return OrderRequest.Status.MOOT if state.is_terminal else OrderRequest.Status.RECORDED
+    if known.stage is RequestStage.SENT and state.is_terminal:
+        return OrderRequest.Status.MOOT
+    return OrderRequest.Status(known.stage)
 
 
 def change_order(

@@ -15,6 +15,7 @@ from failpoints import failpoint
 from orders.models import AttentionItem, Execution, Order
 from orders.services.attention import close_items, open_item
 from orders.services.changes import Change, Origin
+from orders.services.links import Link, link_of, order_of_link
 from orders.state import (
     Acknowledged,
     Bust,
@@ -30,6 +31,7 @@ from orders.state import (
     Rejected,
     Replaced,
     ReplaceRejected,
+    RequestKind,
     Restated,
     StatusReport,
     Stopped,
@@ -48,6 +50,7 @@ class Applied:
     order: Order
     changed: bool
     missing_fills: bool  # the broker counts more than we do: ask for the executions
+    answered: tuple[uuid.UUID, ...] = ()  # our requests about it that this has answered
 
 
 def apply_execution_report(
@@ -66,11 +69,7 @@ def apply_execution_reports(
     is safe and changes nothing. Facts need no lease: they are true whoever brings them.
     """
     with transaction.atomic():
-        order = (
-            Order.objects.select_for_update(of=("self",))
-            .filter(account=account_id, cl_ord_id=reports[0].cl_ord_id)
-            .first()
-        )
+        order = order_of_link(account_id, reports[0].cl_ord_id)
         if order is None:
             _note_unmatched(reports[0], account_id)
             return None
@@ -85,14 +84,26 @@ def apply_execution_reports(
             _settle_attention(order, overfilled=change.state.overfilled)
         failpoint("report.before_commit")
     failpoint("report.after_commit")
-    return Applied(order, change.changed, missing_fills)
+    return Applied(order, change.changed, missing_fills, change.answered)
 
 
 def _take(change: Change, report: ExecutionReport) -> None:
+    """Apply what a report says of the order, given which link of its chain of replaces it speaks of."""
+    order, link = change.order, link_of(change, report)
+    if link is Link.OLD and report.exec_type not in FILLS:
+        return  # what has become of a replaced order is known
+    if link is Link.WORKING and _says_replaced(report):
+        _take_replaced(change, report)
+        return
     event = event_of(report)
+    if link is Link.NEW:
+        answer = _answer_to_replace(report)
+        change.apply(answer, at=report.transact_time)
+        if not isinstance(answer, Replaced):
+            return
+        change.set(working_cl_ord_id=report.cl_ord_id)
     change.apply(event, at=report.transact_time)
-    order = change.order
-    if report.broker_order_id:
+    if report.broker_order_id and link is not Link.OLD:
         change.set(broker_order_id=report.broker_order_id)
     if order.transact_time is None or report.transact_time > order.transact_time:
         change.set(transact_time=report.transact_time)
@@ -100,6 +111,35 @@ def _take(change: Change, report: ExecutionReport) -> None:
         change.set(text=report.text[:500])
     if isinstance(event, Rejected):
         change.set(reason="REJECTED_BY_BROKER")
+
+
+def _says_replaced(report: ExecutionReport) -> bool:
+    by_status = report.exec_type is ExecType.ORDER_STATUS and report.ord_status is OrdStatus.REPLACED
+    return by_status or report.exec_type is ExecType.REPLACED
+
+
+def _take_replaced(change: Change, report: ExecutionReport) -> None:
+    """Take in that the working order has been replaced: by our open request, or at the broker's own site.
+
+    The report carries the old order's terms, so the new quantity is the request's.
+    """
+    ours = next((one for one in change.state.open_requests if one.kind is RequestKind.REPLACE), None)
+    if ours is None:
+        change.apply(Replaced(), at=report.transact_time)
+        return
+    change.apply(Replaced(ours.id, ours.order_qty), at=report.transact_time)
+    change.set(working_cl_ord_id=ours.id)
+    if report.replaced_by:
+        change.set(broker_order_id=report.replaced_by)
+
+
+def _answer_to_replace(report: ExecutionReport) -> Event:
+    """Say what a report of the replacing order means for the replace that asked for it."""
+    if report.ord_status is OrdStatus.PENDING_NEW:
+        return PendingReplace(report.cl_ord_id)
+    if report.ord_status is OrdStatus.REJECTED:
+        return ReplaceRejected(report.cl_ord_id, reason=report.text)
+    return Replaced(report.cl_ord_id, report.order_qty)
 
 
 def _settle_attention(order: Order, *, overfilled: bool) -> None:

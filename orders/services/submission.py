@@ -39,6 +39,7 @@ from orders.state import Denied, Rejected, Submitted
 from orders.state import NotSent as NotSentEvent
 
 MAX_BACKOFF_SECONDS = 30.0
+ALARMING_ATTEMPTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +232,7 @@ def postpone_order(order_id: uuid.UUID, why: str, *, seconds: float, fence: Fenc
         order.save(update_fields=["eligible_at"])
         write_event(order, kind="Postponed", at=now, origin=Origin("worker", fence), data={"why": why[:200]})
         open_item(AttentionItem.Kind.CREDENTIALS_REFUSED, order=order, detail=why)
+    failpoint("postpone.after_commit")
 
 
 def deny_order(order_id: uuid.UUID, *, reason: str, text: str, source: str) -> bool:
@@ -240,6 +242,8 @@ def deny_order(order_id: uuid.UUID, *, reason: str, text: str, source: str) -> b
         if order.ord_status != OrdStatus.INITIALIZED:
             return False
         _deny(order, reason, text, Origin(source))
+        failpoint("deny.before_commit")
+    failpoint("deny.after_commit")
     return True
 
 

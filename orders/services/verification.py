@@ -19,6 +19,8 @@ from orders.services.changes import Origin, lock_order, write_event
 from orders.services.executions import Applied, apply_execution_report
 from orders.services.following import needs_attention, next_check
 from orders.services.leases import Fence
+from orders.services.links import open_links
+from orders.services.request_sending import settle_requests
 from orders.services.submission import backoff_seconds, undo_submission
 
 log = structlog.get_logger(__name__)
@@ -94,23 +96,28 @@ def verify_account(
     since = min(order.submitted_at or order.recorded_at for order in orders) - SINCE_MARGIN
     failpoint("check.before")
     try:
-        reports = adapter.list_orders(since=since, cl_ord_ids=[order.cl_ord_id for order in orders])
+        links = {order.id: open_links(order) for order in orders}
+        reports = adapter.list_orders(
+            since=since, cl_ord_ids=[link for all_ in links.values() for link in all_]
+        )
         failpoint("check.after")
         found = {report.cl_ord_id: report for report in reports}
         applied = []
-        if any(_misses_fills(order, found.get(order.cl_ord_id)) for order in orders):
+        if any(_misses_fills(order, found.get(link)) for order in orders for link in links[order.id]):
             applied += fetch_fills(account_id, since=since, adapter=adapter, fence=fence)
     except (OutcomeUnknown, NotSent) as error:
         for order in orders if counts else ():
             note_check(order.id, f"check failed: {error}"[:200])
         return []
     for order in orders:
-        report = found.get(order.cl_ord_id)
-        if report is not None:
+        reports = [found[link] for link in links[order.id] if link in found]
+        for report in reports:
             result = apply_execution_report(report, account_id=account_id, origin=Origin("poll", fence))
             applied += [result] if result else []
         if counts:
-            note_check(order.id, "" if report else "the broker does not list it")
+            note_check(order.id, "" if reports else "the broker does not list it")
+        if reports:
+            applied += settle_requests(order.id, reports[-1], fence=fence)
     return applied
 
 
@@ -142,12 +149,14 @@ def note_check(order_id: uuid.UUID, why: str) -> None:
             write_event(order, kind="Checked", at=now, origin=Origin("worker"), data={"why": why})
         if needs_attention(order):
             open_item(_attention_kind(order), order=order, detail=why)
+    failpoint("check.noted")
 
 
 def check_all_now(account_id: uuid.UUID) -> None:
     """Have every order at this account checked at once, because reports may have been missed."""
     orders = Order.objects.filter(account=account_id, next_check_at__isnull=False)
     orders.exclude(ord_status=OrdStatus.INITIALIZED).update(next_check_at=timezone.now())
+    failpoint("gap.marked")
 
 
 def _misses_fills(order: Order, report: ExecutionReport | None) -> bool:

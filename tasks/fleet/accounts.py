@@ -20,7 +20,7 @@ from orders.services.executions import apply_execution_reports
 from orders.services.leases import Fence
 from orders.services.verification import check_all_now
 from tasks.fleet.held import HeldReports
-from tasks.replies import answer
+from tasks.replies import answer, answer_requests
 
 log = structlog.get_logger(__name__)
 
@@ -85,6 +85,7 @@ class AccountSession:
             reports, account_id=self.account_id, origin=Origin("stream", self._fence())
         )
         if applied is not None and applied.changed:
+            answer_requests(applied.answered)
             answer(applied.order, self._fence())
 
     def _on_gap(self) -> None:

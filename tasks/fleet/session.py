@@ -13,17 +13,18 @@ from django.utils import timezone
 from brokers.errors import BrokerError
 from brokers.models import BrokerAccount
 from brokers.types import OrdStatus, OrdType, PositionEffect
-from orders.models import Order
-from orders.selectors import has_open_orders, orders_due, unsent_orders
+from orders.models import Order, OrderRequest
+from orders.selectors import has_open_orders, orders_due, unsent_orders, unsent_requests
 from orders.services.executions import Applied
 from orders.services.leases import Fence, LeaseLost
+from orders.services.request_sending import put_off_request, send_request
 from orders.services.submission import postpone_order, submit_order
 from orders.services.verification import look_up_order, note_check, verify_account
 from orders.state import IllegalTransition
 from tasks import routing
 from tasks.fleet.accounts import AccountSession, AccountUnusable
 from tasks.fleet.slots import Slot, boottime
-from tasks.replies import answer
+from tasks.replies import answer, answer_requests
 
 log = structlog.get_logger(__name__)
 
@@ -85,6 +86,7 @@ class TraderSession:
         worked = False
         seen: set[uuid.UUID] = set()
         while True:
+            worked = self._send_requests() or worked
             orders = unsent_orders(self.user_id)
             in_flight = [order for order in orders if order.ord_status == OrdStatus.SUBMITTED]
             inherited = [order for order in in_flight if order.epoch != self.fence.epoch and not order.checks]
@@ -133,6 +135,24 @@ class TraderSession:
         self._answer(applied)
         if order.ord_type == OrdType.MARKET and not account.stream.is_live:
             self._follow_fill(order, account)
+
+    def _send_requests(self) -> bool:
+        """Send the cancels and replaces that are due; return whether there were any."""
+        requests = [one for one in unsent_requests(self.user_id) if one.order_id not in self._troubled]
+        for request in requests:
+            self._guarded(partial(self._send_request, request), request.order)
+        return bool(requests)
+
+    def _send_request(self, request: OrderRequest, order: Order) -> None:
+        self._progress()
+        try:
+            adapter = self._account(order.account_id).adapter
+        except AccountUnusable as error:
+            put_off_request(request.id, str(error), seconds=UNUSABLE_SECONDS, fence=self.fence)
+            return
+        self._answer(
+            send_request(request.id, adapter=adapter, fence=self.fence, before_send=self.before_send)
+        )
 
     def _follow_fill(self, order: Order, account: AccountSession) -> None:
         """Look for a market order's fill a few times, because no stream would tell of it."""
@@ -188,6 +208,7 @@ class TraderSession:
 
     def _answer(self, applied: Applied | None) -> None:
         if applied is not None:
+            answer_requests(applied.answered)
             answer(applied.order, self.fence)
 
     def _progress(self) -> None:

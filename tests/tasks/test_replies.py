@@ -40,7 +40,7 @@ async def reading_board() -> AsyncIterator[ReplyBoard]:
 
 
 def reply(server: redis.Redis, order_id: uuid.UUID) -> None:
-    server.xadd(settings.REPLY_STREAM, {"order": order_id.bytes})
+    server.xadd(settings.REPLY_STREAM, {"for": order_id.bytes})
 
 
 def test_a_reply_wakes_who_waits_for_it_and_nobody_else(server: redis.Redis) -> None:

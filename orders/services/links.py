@@ -1,0 +1,45 @@
+"""An order that was replaced is a chain of orders at the broker: its own, then one for each replace."""
+
+import uuid
+from enum import Enum, auto
+
+from brokers.types import ExecutionReport
+from orders.models import Order, OrderRequest
+from orders.services.changes import Change, state_of
+from orders.state import RequestKind, RequestStage
+
+
+class Link(Enum):
+    """Which of them a report speaks of."""
+
+    OLD = auto()  # replaced since; late fills may still come from it
+    WORKING = auto()  # the last that the broker has confirmed
+    NEW = auto()  # of a replace that is not confirmed yet
+
+
+def order_of_link(account_id: uuid.UUID, cl_ord_id: str) -> Order | None:
+    """Return the order that this client order id belongs to, its row locked; None where it is not ours."""
+    orders = Order.objects.select_for_update(of=("self",)).filter(account=account_id)
+    order = orders.filter(cl_ord_id=cl_ord_id).first()
+    if order is not None:
+        return order
+    replaces = OrderRequest.objects.filter(cl_ord_id=cl_ord_id, kind=OrderRequest.Kind.REPLACE)
+    return orders.filter(pk__in=replaces.values("order")).first()
+
+
+def link_of(change: Change, report: ExecutionReport) -> Link:
+    """Say which link of the order's chain a report speaks of."""
+    order = change.order
+    if report.cl_ord_id == order.working_cl_ord_id:
+        return Link.WORKING
+    accepted = any(
+        request.id == report.cl_ord_id and request.stage is RequestStage.ACCEPTED
+        for request in change.state.requests
+    )
+    return Link.OLD if accepted or report.cl_ord_id == order.cl_ord_id else Link.NEW
+
+
+def open_links(order: Order) -> list[str]:
+    """Return the client order ids under which the broker may work the order now."""
+    waiting = [request.id for request in state_of(order).open_requests if request.kind is RequestKind.REPLACE]
+    return [order.working_cl_ord_id, *waiting]

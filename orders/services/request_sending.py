@@ -1,0 +1,332 @@
+"""Send a cancel or a replace, once: transaction 1, the broker call, transaction 2.
+
+| what the broker call does | what it means | what becomes of the request |
+|---|---|---|
+| returns | the broker has taken it; that is no confirmation | ``PENDING``, until the stream or a check tells |
+| ``OrderRejected`` | proven refusal | ``REFUSED``; behind another open request, tried again |
+| ``NotSent``, ``LeaseLost`` | proven not sent | back to ``RECORDED``, sent again when due |
+| ``OutcomeUnknown`` | nobody knows | stays ``SENT``: the order is looked at before it is sent again |
+
+Sending one a second time is harmless at every broker, since it names the one order at the broker that it is about:
+a cancel of a canceled order and a replace of a replaced one are refused. Still the broker is asked first.
+"""
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from brokers.base import BrokerAdapter
+from brokers.errors import NotSent, OrderRejected, OutcomeUnknown
+from brokers.types import BeforeSend, CancelOrder, ExecutionReport, OrdStatus, PositionEffect, ReplaceOrder
+from failpoints import failpoint
+from orders.models import AttentionItem, Order, OrderRequest
+from orders.services.attention import open_item
+from orders.services.changes import Change, Origin, lock_order, state_of
+from orders.services.executions import Applied, apply_execution_reports
+from orders.services.leases import Fence, LeaseLost, hold_lease
+from orders.services.submission import ALARMING_ATTEMPTS, backoff_seconds, deny_order
+from orders.state import (
+    CancelRejected,
+    CancelRequested,
+    PendingCancel,
+    Phase,
+    ReplaceRejected,
+    ReplaceRequested,
+    RequestKind,
+    RequestNotSent,
+)
+
+Kind = OrderRequest.Kind
+Status = OrderRequest.Status
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSending:
+    """Transaction 1 has committed: this command may be sent, once."""
+
+    request_id: uuid.UUID
+    order_id: uuid.UUID
+    account_id: uuid.UUID
+    attempt: int
+    command: CancelOrder | ReplaceOrder
+
+
+def send_request(
+    request_id: uuid.UUID, *, adapter: BrokerAdapter, fence: Fence, before_send: BeforeSend
+) -> Applied | None:
+    """Send one recorded request and apply the answer; None where it was not to be sent now.
+
+    Raises ``LeaseLost`` where another process acts for the trader now.
+    """
+    failpoint("request.before")
+    sending = begin_request(request_id, fence=fence)
+    if not isinstance(sending, RequestSending):
+        return sending
+    sent_at = timezone.now()
+    try:
+        report = _send(sending, adapter, before_send)
+    except OrderRejected as error:
+        return refuse_request(sending, error, fence=fence, sent_at=sent_at)
+    except NotSent as error:
+        wait = max(error.retry_after_seconds, backoff_seconds(sending.attempt))
+        return take_back_request(request_id, str(error), wait_seconds=wait, fence=fence)
+    except LeaseLost as error:
+        take_back_request(request_id, str(error), wait_seconds=0, fence=fence)
+        raise
+    except OutcomeUnknown as error:
+        return leave_request_unknown(sending, str(error), fence=fence, sent_at=sent_at)
+    origin = Origin("response", fence, {"sent": sent_at, "acknowledged": timezone.now()})
+    if report is not None:
+        return apply_execution_reports([report], account_id=sending.account_id, origin=origin)
+    return _confirm_cancel(sending, origin)
+
+
+def begin_request(request_id: uuid.UUID, *, fence: Fence) -> RequestSending | Applied | None:
+    """Transaction 1: put the request into the order's state under this lease.
+
+    Returns the command; or what was decided instead (too late, too old); or None where it must wait. The order's
+    row is locked before the request's, here as everywhere. Raises ``LeaseLost``.
+    """
+    order_id = OrderRequest.objects.values_list("order", flat=True).get(pk=request_id)
+    with transaction.atomic():
+        order = lock_order(order_id)
+        request = OrderRequest.objects.select_for_update().get(pk=request_id)
+        hold_lease(fence)
+        now = timezone.now()
+        if request.status != Status.RECORDED or (request.eligible_at and request.eligible_at > now):
+            return None
+        if order.ended:
+            return _decline(request, order, "TOO_LATE", f"The order is {order.ord_status} already.")
+        if _is_too_old(request, order, now):
+            return _decline(request, order, "TOO_OLD", "It was not sent before it grew too old.")
+        if not _is_ready(request, order):
+            return _wait(request, order, now, fence)
+        sending = _mark_sent(request, order, now, fence)
+        failpoint("request.before_commit")
+    failpoint("request.after_commit")
+    return sending
+
+
+def refuse_request(
+    sending: RequestSending, error: OrderRejected, *, fence: Fence, sent_at: dt.datetime
+) -> Applied:
+    """Record the broker's proven refusal, and have it asked at once what the order is now.
+
+    A refusal while another request about the order is open may be due to that one alone: then it is tried again.
+    """
+    cl_ord_id = sending.command.cl_ord_id
+    others = _others_open(sending)
+    if others:
+        return take_back_request(sending.request_id, error.reason, wait_seconds=1.0, fence=fence)
+    is_cancel = isinstance(sending.command, CancelOrder)
+    refused = CancelRejected if is_cancel else ReplaceRejected
+    now = timezone.now()
+    with transaction.atomic():
+        order = lock_order(sending.order_id)
+        change = Change(order, Origin("response", fence, {"sent": sent_at, "acknowledged": now}))
+        change.apply(refused(cl_ord_id, reason=error.reason[:200]), at=now)
+        _save_and_check_soon(change, now)
+        OrderRequest.objects.filter(pk=sending.request_id).update(
+            reason="REFUSED_BY_BROKER", text=error.reason[:500]
+        )
+        failpoint("report.before_commit")
+    failpoint("report.after_commit")
+    return Applied(order, change.changed, False, change.answered)
+
+
+def take_back_request(request_id: uuid.UUID, why: str, *, wait_seconds: float, fence: Fence) -> Applied:
+    """Take back a sending that provably did not happen, or that the broker does not have; sent again when due."""
+    now = timezone.now()
+    order_id = OrderRequest.objects.values_list("order", flat=True).get(pk=request_id)
+    with transaction.atomic():
+        order = lock_order(order_id)
+        request = OrderRequest.objects.select_for_update().get(pk=request_id)
+        change = Change(order, Origin("worker", fence))
+        if request.status == Status.SENT and not order.ended:
+            change.apply(RequestNotSent(request.cl_ord_id), at=now, detail={"why": why[:200]})
+            request.eligible_at = now + dt.timedelta(seconds=wait_seconds)
+            request.checks = 0
+            request.save(update_fields=["eligible_at", "checks"])
+            change.save()
+        failpoint("undo.before_commit")
+    failpoint("undo.after_commit")
+    return Applied(order, change.changed, False, change.answered)
+
+
+def put_off_request(request_id: uuid.UUID, why: str, *, seconds: float, fence: Fence) -> None:
+    """Put off a request that cannot be sent because its account cannot be opened, and tell the operators."""
+    now = timezone.now()
+    request = OrderRequest.objects.get(pk=request_id)
+    with transaction.atomic():
+        order = lock_order(request.order_id)
+        rows = OrderRequest.objects.filter(pk=request_id, status=Status.RECORDED)
+        if not rows.update(eligible_at=now + dt.timedelta(seconds=seconds)):
+            return
+        change = Change(order, Origin("worker", fence))
+        change.note("Postponed", at=now, data={"request": request.cl_ord_id, "why": why[:200]})
+        change.save(keep_following=order.next_check_at is not None)
+        open_item(AttentionItem.Kind.CREDENTIALS_REFUSED, order=order, detail=why)
+
+
+def leave_request_unknown(
+    sending: RequestSending, why: str, *, fence: Fence, sent_at: dt.datetime
+) -> Applied:
+    """Record that nobody knows whether the broker has the request; the order is looked at next."""
+    now = timezone.now()
+    with transaction.atomic():
+        order = lock_order(sending.order_id)
+        change = Change(order, Origin("response", fence, {"sent": sent_at}))
+        data = {"request": sending.command.cl_ord_id, "why": why[:200]}
+        change.note("RequestOutcomeUnknown", at=now, data=data)
+        _save_and_check_soon(change, now)
+    failpoint("unknown.after_commit")
+    return Applied(order, False, False)
+
+
+def settle_requests(order_id: uuid.UUID, report: ExecutionReport, *, fence: Fence) -> list[Applied]:
+    """Count what a check of the order says of requests whose outcome is unknown; let them be sent again in the end.
+
+    ``report`` is the broker's answer and is applied already: what it confirms or ends is not open any more. What
+    is still only ``SENT`` after all look-ups, while the broker shows the order working, has not arrived.
+    """
+    applied: list[Applied] = []
+    waits = settings.LOOKUP_DELAYS_SECONDS
+    for request in OrderRequest.objects.filter(order=order_id, status=Status.SENT).order_by("id"):
+        if request.checks < len(waits) - 1:
+            _look_again(request, waits[request.checks + 1])
+            continue
+        wait = backoff_seconds(request.attempt) if request.attempt > 1 else 0.0
+        why = f"the broker has not got it: the order is {report.ord_status}"
+        applied.append(take_back_request(request.id, why, wait_seconds=wait, fence=fence))
+        if request.attempt >= ALARMING_ATTEMPTS:
+            detail = f"{request.kind} sent {request.attempt} times, and the broker has not got it"
+            open_item(AttentionItem.Kind.REQUEST_UNANSWERED, order=request.order, detail=detail)
+    return applied
+
+
+# --- inside ---
+
+
+def _send(sending: RequestSending, adapter: BrokerAdapter, before_send: BeforeSend) -> ExecutionReport | None:
+    command = sending.command
+    if isinstance(command, CancelOrder):
+        try:
+            adapter.cancel_order(command, before_send=before_send)
+        finally:
+            failpoint("cancel.after")
+        return None
+    try:
+        return adapter.replace_order(command, before_send=before_send)
+    finally:
+        failpoint("replace.after")
+
+
+def _confirm_cancel(sending: RequestSending, origin: Origin) -> Applied:
+    with transaction.atomic():
+        order = lock_order(sending.order_id)
+        change = Change(order, origin)
+        change.apply(PendingCancel(sending.command.cl_ord_id), at=timezone.now())
+        change.save()
+        failpoint("report.before_commit")
+    failpoint("report.after_commit")
+    return Applied(order, change.changed, False, change.answered)
+
+
+def _decline(request: OrderRequest, order: Order, reason: str, text: str) -> Applied:
+    """Answer a request that is not sent any more: the order has ended, or the request is too old."""
+    now = timezone.now()
+    request.status = Status.MOOT if reason == "TOO_LATE" else Status.DENIED
+    request.answered_at, request.reason, request.text = now, reason, text
+    request.save(update_fields=["status", "answered_at", "reason", "text"])
+    change = Change(order, Origin("worker"))
+    change.note("RequestDeclined", at=now, data={"request": request.cl_ord_id, "reason": reason})
+    change.save(keep_following=order.next_check_at is not None)
+    return Applied(order, False, False, (request.id,))
+
+
+def _is_too_old(request: OrderRequest, order: Order, now: dt.datetime) -> bool:
+    """A replace of an entry that waited too long is not what the trader wants any more; a cancel always is."""
+    if request.kind == Kind.CANCEL or order.position_effect == PositionEffect.CLOSE:
+        return False
+    return now - request.received_at > dt.timedelta(seconds=settings.ENTRY_MAX_AGE_SECONDS)
+
+
+def _is_ready(request: OrderRequest, order: Order) -> bool:
+    """Say whether the broker can take the request: it must have the order, for a replace at work and left alone."""
+    state = state_of(order)
+    if request.kind == Kind.CANCEL:
+        return state.at_broker and bool(order.broker_order_id)
+    return state.phase is Phase.NEW and bool(order.broker_order_id) and not state.open_requests
+
+
+def _wait(request: OrderRequest, order: Order, now: dt.datetime, fence: Fence) -> Applied | None:
+    """Put a request off until the order is where it can be sent; an order that is not sent yet is not sent at all."""
+    if request.kind == Kind.CANCEL and order.ord_status == OrdStatus.INITIALIZED:
+        text = "Canceled before it was sent."
+        deny_order(order.id, reason="CANCELED_BEFORE_SENDING", text=text, source="worker")
+        request.status, request.answered_at = Status.ACCEPTED, now
+        request.save(update_fields=["status", "answered_at"])
+        return Applied(lock_order(order.id), True, False, (request.id,))
+    request.checks += 1
+    request.eligible_at = now + dt.timedelta(seconds=min(0.1 * 2 ** min(request.checks, 8), 10.0))
+    request.save(update_fields=["checks", "eligible_at"])
+    return None
+
+
+def _mark_sent(request: OrderRequest, order: Order, now: dt.datetime, fence: Fence) -> RequestSending:
+    command: CancelOrder | ReplaceOrder
+    event: CancelRequested | ReplaceRequested
+    if request.kind == Kind.CANCEL:
+        command = CancelOrder(request.cl_ord_id, order.working_cl_ord_id, order.broker_order_id)
+        event = CancelRequested(request.cl_ord_id)
+    else:
+        command = ReplaceOrder(
+            request.cl_ord_id,
+            order.working_cl_ord_id,
+            order.broker_order_id,
+            order_qty=request.order_qty,
+            price=request.price,
+            stop_px=request.stop_px,
+        )
+        event = ReplaceRequested(request.cl_ord_id, request.order_qty)
+    request.attempt += 1
+    request.epoch, request.checks = fence.epoch, 0
+    request.submitted_at, request.eligible_at = request.submitted_at or now, None
+    request.save(update_fields=["attempt", "epoch", "checks", "submitted_at", "eligible_at"])
+    change = Change(order, Origin("worker", fence))
+    change.apply(event, at=now)
+    # Should this process die now, whoever comes next looks at the order before it sends anything.
+    _save_and_check_soon(change, now + dt.timedelta(seconds=settings.UNRESOLVED_SECONDS))
+    return RequestSending(request.id, order.id, order.account_id, request.attempt, command)
+
+
+def _save_and_check_soon(change: Change, moment: dt.datetime) -> None:
+    """Save, and have the order looked at by then, unless it has ended."""
+    change.save()
+    order = change.order
+    if order.next_check_at is not None and order.next_check_at > moment:
+        order.next_check_at = moment
+        order.save(update_fields=["next_check_at"])
+
+
+def _look_again(request: OrderRequest, seconds: float) -> None:
+    now = timezone.now()
+    with transaction.atomic():
+        order = lock_order(request.order_id)
+        OrderRequest.objects.filter(pk=request.pk).update(checks=request.checks + 1)
+        due = now + dt.timedelta(seconds=seconds)
+        if order.next_check_at is not None and order.next_check_at > due:
+            order.next_check_at = due
+            order.save(update_fields=["next_check_at"])
+
+
+def _others_open(sending: RequestSending) -> bool:
+    state = state_of(Order.objects.get(pk=sending.order_id))
+    return any(
+        request.id != sending.command.cl_ord_id and request.kind is RequestKind.REPLACE
+        for request in state.open_requests
+    )
