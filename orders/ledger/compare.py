@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -59,11 +60,13 @@ def compare(desk: Sequence[DeskOrder], venue: LedgerView, *, now: datetime) -> R
     found: dict[_Kind, list[Finding]] = {kind: [] for kind in _Kind}
     at_venue = 0
     for order in desk:
-        matches = there.pop((order.account_id, order.cl_ord_id), [])
-        at_venue += bool(matches)
-        verdict = _present(order, matches) if matches else _absent(order, now)
+        chain = [there.pop((order.account_id, link), []) for link in (order.cl_ord_id, *order.links)]
+        found_there = any(chain)
+        at_venue += found_there
+        verdict = _present(order, chain) if found_there else _absent(order, now)
         if verdict is not None:
             kind, why = verdict
+            matches = [one for link in chain for one in link]
             found[kind].append(Finding(order.order_id, order.cl_ord_id, _ids(matches), why))
     for (_, cl_ord_id), strangers in there.items():
         why = "the desk has no such order in this account"
@@ -112,14 +115,21 @@ def _waiting(order: DeskOrder, now: datetime) -> Verdict:
     return _Kind.LOST, f"recorded {age.total_seconds():.0f} s ago, and neither sent nor explained"
 
 
-def _present(order: DeskOrder, matches: Sequence[VenueOrder]) -> Verdict | None:
-    """Judge an order that the exchange has; None where both agree."""
-    if len(matches) > 1:
-        return _Kind.DUPLICATED, f"{len(matches)} orders at the exchange"
+def _present(order: DeskOrder, chain: Sequence[Sequence[VenueOrder]]) -> Verdict | None:
+    """Judge an order that the exchange has, with what replaced it there; None where both agree."""
+    most = max(len(matches) for matches in chain)
+    if most > 1:
+        return _Kind.DUPLICATED, f"{most} orders at the exchange"
+    there = _as_one([matches[0] for matches in chain if matches])
     if order.ord_status == OrdStatus.SUBMITTED:
-        return _Kind.INDETERMINATE, f"the exchange has it ({matches[0].status}), the desk does not know yet"
-    differences = list(_differences(order, matches[0]))
+        return _Kind.INDETERMINATE, f"the exchange has it ({there.status}), the desk does not know yet"
+    differences = list(_differences(order, there))
     return (_Kind.UNEXPLAINED, "; ".join(differences)) if differences else None
+
+
+def _as_one(chain: Sequence[VenueOrder]) -> VenueOrder:
+    """Return the last order of a chain of replaces, with the fills of all: there they are one order's, as here."""
+    return replace(chain[-1], fills=tuple(fill for order in chain for fill in order.fills))
 
 
 def _differences(order: DeskOrder, there: VenueOrder) -> Iterable[str]:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from brokers.models import BrokerAccount
 from brokers.types import ExecType
 from orders.ledger.rows import DeskFill, DeskOrder
-from orders.models import Execution, Order
+from orders.models import Execution, Order, OrderRequest
 
 _COLUMNS = (
     "id",
@@ -39,14 +39,15 @@ def paper_account_ids() -> list[str]:
 def desk_orders() -> list[DeskOrder]:
     """Return every order on paper accounts, oldest first."""
     rows = Order.objects.filter(account__broker__in=PAPER).order_by("id")
-    fills = _surviving_fills()
+    fills, links = _surviving_fills(), _links()
     orders = []
     for row in rows.values(*_COLUMNS).iterator(chunk_size=2000):
         order_id, account_id = row.pop("id"), row.pop("account__external_id")
         text = row.pop("text")
         row["reason"] = row["reason"] or text
-        counted = frozenset(fills.get(order_id, {}).values())
-        orders.append(DeskOrder(order_id=str(order_id), account_id=account_id, fills=counted, **row))
+        row["fills"] = frozenset(fills.get(order_id, {}).values())
+        row["links"] = tuple(links.get(order_id, ()))
+        orders.append(DeskOrder(order_id=str(order_id), account_id=account_id, **row))
     return orders
 
 
@@ -61,6 +62,15 @@ def _surviving_fills() -> dict[uuid.UUID, dict[str, DeskFill]]:
         if exec_type != ExecType.TRADE_CANCEL:
             fills[order_id][exec_id] = DeskFill(exec_id, qty, px)
     return fills
+
+
+def _links() -> dict[uuid.UUID, list[str]]:
+    """Return the client order ids of the replaces that may have reached the exchange, by order."""
+    rows = OrderRequest.objects.filter(kind=OrderRequest.Kind.REPLACE, attempt__gt=0).order_by("id")
+    links: defaultdict[uuid.UUID, list[str]] = defaultdict(list)
+    for order_id, cl_ord_id in rows.values_list("order_id", "cl_ord_id").iterator(chunk_size=2000):
+        links[order_id].append(cl_ord_id)
+    return links
 
 
 def _is_uuid(text: str) -> bool:

@@ -36,6 +36,7 @@ class DeskOrder:
     recorded_at: datetime  # aware UTC
     eligible_at: datetime | None
     fills: frozenset[DeskFill]
+    links: tuple[str, ...] = ()  # client order ids of the replaces that were sent, oldest first
 
 
 @dataclass(frozen=True, slots=True)

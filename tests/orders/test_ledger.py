@@ -285,3 +285,22 @@ def test_books_that_cannot_be_read(settings: Any) -> None:
     with pytest.raises(CommandError, match="cannot be read") as refused:
         call_command("ledger_check")
     assert "\n" not in str(refused.value)
+
+
+def test_an_order_and_what_replaced_it_are_one() -> None:
+    first = there("one", "replaced", fills=(VenueFill("f1", Decimal(4), Decimal("10.1"), NOW),))
+    second = there("two", qty=Decimal(10), fills=(VenueFill("f2", Decimal(6), Decimal("10.2"), NOW),))
+    order = here("one", links=("two",), broker_order_id="at-venue-two")
+    assert compared([order], [first, second]).numbers() == only(accepted=1, at_venue=1)
+
+
+def test_a_replace_that_arrived_twice_is_a_duplicate() -> None:
+    order = here("one", links=("two",))
+    report = compared([order], [there("one", "replaced"), there("two"), there("two")])
+    assert report.numbers() == only(accepted=1, at_venue=1, duplicated=1)
+
+
+def test_a_replace_that_the_desk_did_not_take_in_is_unexplained() -> None:
+    order = here("one", "NEW", links=("two",))
+    report = compared([order], [there("one", "replaced"), there("two", "new", qty=Decimal(12))])
+    assert report.numbers() == only(accepted=1, at_venue=1, unexplained=1)
