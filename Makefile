@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down demo test lint bench
+.PHONY: help setup run up down demo test lint bench chaos chaos-mutants
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,10 +12,12 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 pytho
 REQUIREMENTS := requirements.txt requirements-dev.txt
 STAMP := $(VENV)/.requirements-$(shell cat $(REQUIREMENTS) | cksum | cut -d' ' -f1)
 ARGS ?=
+CHAOS_SEED ?=
+CHAOS_FAULTS ?= 300
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' \
-		| while IFS='|' read -r name text; do printf '  make %-7s %s\n' "$$name" "$$text"; done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
+		| while IFS='|' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
 
 setup: $(STAMP) ## Make .venv with every requirement and generate the desk's secrets
 	@$(BIN)/python -m desk secrets
@@ -50,6 +52,12 @@ test: setup ## Run every test; ARGS="-k webhook" goes to pytest
 
 bench: setup ## Measure alert to answer through the real desk, warm and cold
 	@$(BIN)/python manage.py bench $(ARGS)
+
+chaos: setup ## Break the whole desk by a seed, let it heal, compare the books; CHAOS_SEED, CHAOS_FAULTS
+	@$(BIN)/python -m tests.chaos --seed "$(CHAOS_SEED)" --faults "$(CHAOS_FAULTS)" $(ARGS)
+
+chaos-mutants: setup ## Break one guarantee at a time in a copy, and see that chaos finds it; ARGS=sweep tries one
+	@$(BIN)/python -m tests.chaos.mutants $(ARGS)
 
 lint: setup ## Style, types, import rules, templates, migrations, deployment settings
 	$(BIN)/ruff check .

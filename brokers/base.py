@@ -6,6 +6,7 @@
 | ``submit_order`` | send once, never retry by itself | ``OrderRejected`` |
 | ``cancel_order``, ``replace_order`` | send once; success of the request is not its confirmation | ``OrderRejected`` |
 | ``get_order`` | None only where the broker proved that it has no such order | |
+| ``get_order_by_broker_id`` | the same, by the broker's own id; whatever client order id it carries | |
 | ``list_orders``, ``list_executions`` | everything since then, oldest first, paging inside | |
 | ``stream`` | start a thread of its own; reports in order; ``on_gap`` before any that follow a gap | |
 
@@ -65,6 +66,8 @@ class BrokerAdapter(Protocol):
     def replace_order(self, request: ReplaceOrder, *, before_send: BeforeSend) -> ExecutionReport: ...
 
     def get_order(self, cl_ord_id: str) -> ExecutionReport | None: ...
+
+    def get_order_by_broker_id(self, broker_order_id: str) -> ExecutionReport | None: ...
 
     def list_orders(
         self, *, since: datetime, cl_ord_ids: Sequence[str] | None = None

@@ -28,6 +28,8 @@ class Desk:
     home: Home
     environment: dict[str, str]
     process: subprocess.Popen[bytes]
+    checkout: Path = CHECKOUT
+    """The folder whose code runs."""
 
     @property
     def url(self) -> str:
@@ -97,7 +99,7 @@ class Desk:
         """Run a Python command (`manage.py ledger_check`, `-m desk status`) in this desk's environment."""
         return subprocess.run(
             [sys.executable, *command],
-            cwd=CHECKOUT,
+            cwd=self.checkout,
             env=self.environment,
             capture_output=True,
             text=True,
@@ -145,15 +147,16 @@ def running_desk(
     *,
     prepare: bool = True,
     ready_seconds: float = 120.0,
+    checkout: Path = CHECKOUT,
 ) -> Iterator[Desk]:
     """Run the chosen components under a supervisor of their own, and leave no process behind.
 
     `home` is kept when it is given, else a temporary folder is used and removed. `env` comes on top of this
     process's environment without what belongs to another desk. `prepare=False` leaves migrations, static
-    files and the demo trader out.
+    files and the demo trader out. `checkout` is the folder whose code runs.
     """
     root = home or Path(tempfile.mkdtemp(prefix="desk-"))
-    desk = start_desk(root, components, env, prepare=prepare)
+    desk = start_desk(root, components, env, prepare=prepare, checkout=checkout)
     try:
         desk.wait_ready(seconds=ready_seconds)
         yield desk
@@ -164,7 +167,12 @@ def running_desk(
 
 
 def start_desk(
-    root: Path, components: Sequence[str], env: Mapping[str, str] | None = None, *, prepare: bool = True
+    root: Path,
+    components: Sequence[str],
+    env: Mapping[str, str] | None = None,
+    *,
+    prepare: bool = True,
+    checkout: Path = CHECKOUT,
 ) -> Desk:
     """Start a supervisor and return at once; `running_desk` is what most tests want."""
     port, venue_port, flower_port = free_ports(3)
@@ -177,14 +185,14 @@ def start_desk(
     with (home.logs / "desk.log").open("ab") as log:
         process = subprocess.Popen(
             command if prepare else [*command, "--no-prepare"],
-            cwd=CHECKOUT,
+            cwd=checkout,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    return Desk(home, environment, process)
+    return Desk(home, environment, process, checkout)
 
 
 def stop_desk(desk: Desk) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 import zoneinfo
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,10 +15,17 @@ from django.utils import timezone
 
 from brokers.models import BrokerAccount
 from brokers.types import OrdStatus
-from orders.models import Order, Signal, Strategy, Trader
+from orders.models import Order, OrderRequest, Signal, Strategy, Trader
 
 OUTCOME_UNKNOWN_AFTER = timedelta(seconds=5)
 """How long an order may be ``SUBMITTED`` before a page says that its outcome is unknown."""
+
+OPEN_REQUESTS = Prefetch(
+    "requests",
+    OrderRequest.objects.filter(status__in=OrderRequest.OPEN).order_by("kind", "id"),
+    to_attr="open_requests",
+)
+"""Gives each order its ``open_requests``: the cancel first, then the replace."""
 
 UTC = zoneinfo.ZoneInfo("UTC")
 
@@ -48,7 +56,7 @@ class OrderFilters:
 class OrderPage:
     """One page of orders, newest first, and the ids from which its neighbours start."""
 
-    orders: list[Order]
+    orders: Sequence[Order]
     newer: uuid.UUID | None
     older: uuid.UUID | None
 
@@ -64,10 +72,10 @@ def order_page(
     """Return at most ``size`` of the trader's orders, older than ``before`` or newer than ``after``.
 
     The ids are UUIDv7, so their order is that of the recording, and a page costs the same however
-    many come before it.
+    many come before it. Each order has its ``open_requests``.
     """
     orders = _filtered(Order.objects.filter(user=user.pk), filters)
-    orders = orders.select_related("account", "strategy").defer("state")
+    orders = orders.select_related("account", "strategy").defer("state").prefetch_related(OPEN_REQUESTS)
     if after is not None:
         rows = list(orders.filter(id__gt=after).order_by("id")[: size + 1])
         if len(rows) > size:
@@ -114,6 +122,13 @@ def outcome_is_unknown(order: Order, now: datetime) -> bool:
     if order.ord_status != OrdStatus.SUBMITTED:
         return False
     return (order.submitted_at or order.recorded_at) < now - OUTCOME_UNKNOWN_AFTER
+
+
+def request_is_unknown(request: OrderRequest, now: datetime) -> bool:
+    """Say whether a cancel or replace was sent and nobody has known for a while what became of it."""
+    if request.status != OrderRequest.Status.SENT:
+        return False
+    return (request.submitted_at or request.recorded_at) < now - OUTCOME_UNKNOWN_AFTER
 
 
 def time_zone_of(user: AbstractBaseUser) -> zoneinfo.ZoneInfo:

@@ -4,7 +4,7 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any
 
-from orders.models import Execution, Order, OrderEvent
+from orders.models import Execution, Order, OrderEvent, OrderRequest
 
 
 def order_json(order: Order) -> dict[str, Any]:
@@ -34,6 +34,24 @@ def order_json(order: Order) -> dict[str, Any]:
         "position_before": decimal_text(order.position_before),
         "submitted_at": time_text(order.submitted_at),
         "transact_time": time_text(order.transact_time),
+    }
+
+
+def request_json(request: OrderRequest) -> dict[str, Any]:
+    """Return a cancel or replace: what it asks for, and what has become of it."""
+    return {
+        "id": str(request.id),
+        "cl_ord_id": request.cl_ord_id,
+        "kind": request.kind,
+        "status": request.status,
+        "reason": request.reason or None,
+        "text": request.text or None,
+        "order_qty": decimal_text(request.order_qty),
+        "price": decimal_text(request.price),
+        "stop_px": decimal_text(request.stop_px),
+        "recorded_at": time_text(request.recorded_at),
+        "submitted_at": time_text(request.submitted_at),
+        "answered_at": time_text(request.answered_at),
     }
 
 

@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 from orders.views.order_detail import order_detail
 from orders.views.order_list import order_list
 from orders.views.order_new import order_new
+from orders.views.order_requests import order_cancel, order_replace
 from orders.views.strategies import strategy_list, strategy_pause, strategy_resume
 
 app_name = "orders"
@@ -15,6 +16,8 @@ urlpatterns = [
     path("orders/", order_list, name="order-list"),
     path("orders/new/", order_new, name="order-new"),
     path("orders/<uuid:order_id>/", order_detail, name="order-detail"),
+    path("orders/<uuid:order_id>/cancel", order_cancel, name="order-cancel"),
+    path("orders/<uuid:order_id>/replace", order_replace, name="order-replace"),
     path("strategies/", strategy_list, name="strategy-list"),
     path("strategies/<uuid:strategy_id>/pause", strategy_pause, name="strategy-pause"),
     path("strategies/<uuid:strategy_id>/resume", strategy_resume, name="strategy-resume"),

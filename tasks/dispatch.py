@@ -1,18 +1,14 @@
 """Hand recorded orders over to the worker that owns their trader."""
 
-from functools import lru_cache
-
 import redis
 import structlog
-from django.conf import settings
 from django.db import Error as DatabaseDown
 from kombu.exceptions import OperationalError as BrokerDown
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from failpoints import failpoint
 from orders.selectors import has_live_lease
 from tasks import routing
+from tasks.queues import client
 
 log = structlog.get_logger(__name__)
 
@@ -41,20 +37,16 @@ def _is_covered(user_id: int) -> bool:
         return False  # a claim too many is harmless
 
 
-NUDGE_MARK_SECONDS = 5
+NUDGE_MARK_SECONDS = 2
 
 
 def nudge(user_id: int) -> None:
     """Ring for a trader again because something of theirs is due; never lets bells pile up."""
     try:
-        if not _redis().set(f"nudged.{user_id}", 1, nx=True, ex=NUDGE_MARK_SECONDS):
+        if not client().set(f"nudged.{user_id}", 1, nx=True, ex=NUDGE_MARK_SECONDS):
             return
     except redis.RedisError as error:
         log.warning("doorbell not rung", user_id=user_id, error=str(error))
         return
+    failpoint("nudge.marked")
     hand_over(user_id)
-
-
-@lru_cache(maxsize=1)
-def _redis() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, retry=Retry(NoBackoff(), 1))

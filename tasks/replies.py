@@ -46,6 +46,7 @@ def answer_requests(request_ids: Iterable[uuid.UUID]) -> None:
     """Wake whoever waits for these cancels and replaces. Never raises for a dead Redis."""
     for request_id in request_ids:
         _wake_waiter(request_id)
+        failpoint("request.reply.after")
 
 
 def _wake_waiter(key: uuid.UUID) -> bool:

@@ -1,12 +1,17 @@
 """Periodic work, thin: each task calls one service and rings who is concerned."""
 
+import structlog
 from celery import shared_task
 
 from failpoints import failpoint
-from orders.selectors import users_with_due_orders, users_without_worker
-from orders.services.heartbeats import beat_schedule, forget_silent_fleets
-from orders.services.sweeping import deny_stale_entries, sweep_lock
+from orders.selectors import users_with_due_orders
+from orders.services.heartbeats import beat_schedule
+from orders.services.pool import decide_target
+from orders.services.sweeping import sweep_lock
 from tasks.dispatch import nudge
+from tasks.orphans import hand_out_cases
+
+log = structlog.get_logger(__name__)
 
 
 @shared_task(name="sweeps.due")
@@ -23,12 +28,21 @@ def due() -> None:
 
 @shared_task(name="sweeps.orphans")
 def orphans() -> None:
-    """Deny entries that nobody sent in time, and ring for whatever else has no worker."""
+    """Find what has lost its counterpart, and hand out one task for each case."""
     with sweep_lock("orphans") as alone:
         if alone:
             failpoint("sweep.orphans.before")
-            deny_stale_entries()
-            forget_silent_fleets()
-            for user_id in users_without_worker():
-                nudge(user_id)
+            hand_out_cases()
             failpoint("sweep.orphans.after")
+
+
+@shared_task(name="sweeps.pool")
+def pool() -> None:
+    """Decide anew how many idle workers each fleet keeps ready."""
+    with sweep_lock("pool") as alone:
+        if alone:
+            failpoint("sweep.pool.before")
+            decided = decide_target()
+            failpoint("sweep.pool.after")
+            if decided is not None:
+                log.info("pool target", size=decided.size, **decided.demand)

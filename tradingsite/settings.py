@@ -198,7 +198,7 @@ def _celery_broker(redis_url: str) -> str:
 
 
 CELERY_BROKER_URL = _celery_broker(REDIS_URL)
-CELERY_IMPORTS = ["tasks.execution", "tasks.pool", "tasks.sweeps"]
+CELERY_IMPORTS = ["tasks.dead_letters", "tasks.execution", "tasks.orphans", "tasks.pool", "tasks.sweeps"]
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "sweeps"
 CELERY_TASK_PUBLISH_RETRY = False  # the database is the queue: a bell that cannot ring is rung by the sweep
@@ -241,7 +241,12 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 # --- the fleet ------------------------------------------------------------------------------------
 
 FLEET_POOL_SIZE = env.int("FLEET_POOL_SIZE", default=4)
+FLEET_POOL_MAX = env.int("FLEET_POOL_MAX", default=16)
 FLEET_MAX_WORKERS = env.int("FLEET_MAX_WORKERS", default=300)
+POOL_DEMAND_HOURS = env.float("POOL_DEMAND_HOURS", default=3.0)
+POOL_WINDOW_SECONDS = env.float("POOL_WINDOW_SECONDS", default=10.0)
+POOL_SHORT_SECONDS = env.float("POOL_SHORT_SECONDS", default=60.0)
+POOL_SURPLUS_SECONDS = env.float("POOL_SURPLUS_SECONDS", default=60.0)
 WORKER_IDLE_SECONDS = env.float("WORKER_IDLE_SECONDS", default=12 * 3600.0)
 LEASE_TTL_SECONDS = env.float("LEASE_TTL_SECONDS", default=15.0)
 LEASE_RENEW_SECONDS = env.float("LEASE_RENEW_SECONDS", default=5.0)
@@ -253,7 +258,7 @@ WORKER_STOP_SECONDS = env.float("WORKER_STOP_SECONDS", default=30.0)
 
 BROKER_TIMEOUT_SECONDS = env.float("BROKER_TIMEOUT_SECONDS", default=10.0)
 UNDELIVERED_SECONDS = env.float("UNDELIVERED_SECONDS", default=5.0)
-UNRESOLVED_SECONDS = env.float("UNRESOLVED_SECONDS", default=10.0)
+UNRESOLVED_SECONDS = env.float("UNRESOLVED_SECONDS", default=6.0)
 LOOKUP_DELAYS_SECONDS = [float(s) for s in env.list("LOOKUP_DELAYS_SECONDS", default=["0", "1", "2", "4"])]
 FILL_WAIT_MS = env.int("FILL_WAIT_MS", default=25)
 FILL_LOOKUP_DELAYS_MS = [
@@ -265,6 +270,7 @@ VERIFY_RETRIES = env.int("VERIFY_RETRIES", default=3)
 VERIFY_SLOW_SECONDS = env.float("VERIFY_SLOW_SECONDS", default=300.0)
 SWEEP_DUE_SECONDS = env.int("SWEEP_DUE_SECONDS", default=2)
 SWEEP_ORPHANS_SECONDS = env.int("SWEEP_ORPHANS_SECONDS", default=60)
+SWEEP_POOL_SECONDS = env.int("SWEEP_POOL_SECONDS", default=300)
 
 CELERY_BEAT_SCHEDULE = {
     # A run that could not start in time is of no use: the next one does its work.
@@ -277,6 +283,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "sweeps.orphans",
         "schedule": SWEEP_ORPHANS_SECONDS,
         "options": {"queue": "sweeps", "expires": SWEEP_ORPHANS_SECONDS},
+    },
+    "sweeps.pool": {
+        "task": "sweeps.pool",
+        "schedule": SWEEP_POOL_SECONDS,
+        "options": {"queue": "sweeps", "expires": SWEEP_POOL_SECONDS},
     },
 }
 

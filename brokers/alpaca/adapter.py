@@ -28,6 +28,7 @@ from brokers.types import (
     Quote,
     ReplaceOrder,
 )
+from failpoints import failpoint
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +88,20 @@ class AlpacaAdapter:
             return None
         return self._remember(parse.parse_order(row), cl_ord_id)
 
+    def get_order_by_broker_id(self, broker_order_id: str) -> ExecutionReport | None:
+        try:
+            path = f"/orders/{requests_of.order_id(broker_order_id)}"
+        except ValueError:
+            return None  # Alpaca's ids are UUIDs
+        try:
+            row = self._client.get(path)
+        except NotFound:
+            return None
+        report = parse.parse_order(row)
+        if report.broker_order_id != requests_of.order_id(broker_order_id):
+            raise OutcomeUnknown("the broker answered with another order")
+        return self._known.remember(report)
+
     def list_orders(
         self, *, since: datetime, cl_ord_ids: Sequence[str] | None = None
     ) -> list[ExecutionReport]:
@@ -141,6 +156,7 @@ class AlpacaAdapter:
             raise MarketClosed(str(refusal), next_open=self._next_open()) from None
 
     def _duplicate_of(self, cl_ord_id: str) -> ExecutionReport:
+        failpoint("send.duplicate")
         try:
             report = self.get_order(cl_ord_id)
         except BrokerError as error:

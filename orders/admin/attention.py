@@ -9,11 +9,13 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 
 from orders.admin.base import ReadOnlyAdmin
+from orders.admin.resolution import PERMISSION
 from orders.models import AttentionItem
 from orders.services.attention import MAX_REASON_LENGTH, ReasonRequiredError, resolve_item
 
@@ -56,7 +58,7 @@ class AttentionItemAdmin(ReadOnlyAdmin):
     search_fields = ("=user__username", "detail")
     ordering = ("-id",)
     action_form = ReasonForm
-    actions = ("resolve_with_reason",)
+    actions = ("resolve_with_reason", "resolve_order")
 
     @admin.display(description="order")
     def order_link(self, item: AttentionItem) -> str:
@@ -69,6 +71,19 @@ class AttentionItemAdmin(ReadOnlyAdmin):
     def has_resolve_permission(self, request: HttpRequest) -> bool:
         # Nobody changes an item's columns, so Django's own permission to change means this instead.
         return request.user.has_perm("orders.change_attentionitem")
+
+    def has_resolve_order_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(PERMISSION)
+
+    @admin.action(
+        description="Resolve its order: adopt it, or declare it never sent…", permissions=["resolve_order"]
+    )
+    def resolve_order(self, request: HttpRequest, queryset: QuerySet[AttentionItem]) -> HttpResponse | None:
+        orders = {item.order_id for item in queryset}
+        if len(orders) != 1 or None in orders:
+            self.message_user(request, "Choose the items of one order.", messages.ERROR)
+            return None
+        return redirect("admin:orders_order_resolve", orders.pop())
 
     @admin.action(description="Resolve with the reason", permissions=["resolve"])
     def resolve_with_reason(self, request: HttpRequest, queryset: QuerySet[AttentionItem]) -> None:

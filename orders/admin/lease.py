@@ -38,6 +38,10 @@ class WorkerLeaseAdmin(ReadOnlyAdmin):
 class HeartbeatAdmin(ReadOnlyAdmin):
     """When each part of the desk last showed that it works."""
 
-    list_display = ("name", "part", "at")
+    list_display = ("name", "part", "at", "says")
     list_filter = ("part",)
     ordering = ("-at",)
+
+    @admin.display(description="what it says")
+    def says(self, heartbeat: Heartbeat) -> str:
+        return ", ".join(f"{name} {value}" for name, value in heartbeat.data.items())

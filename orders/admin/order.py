@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 
 from brokers.types import OrdStatus
 from orders.admin.base import ExactSearchAdmin
+from orders.admin.resolution import can_be_resolved, resolve_view
 from orders.models import Order
 from orders.views.wording import plain_number
 
@@ -56,6 +59,22 @@ class OrderAdmin(ExactSearchAdmin):
     ordering = ("-id",)
     exact_fields = ("cl_ord_id",)
     search_help_text = "An order's id, a client order id, or a user name: whole."
+
+    def get_urls(self) -> list[URLPattern]:
+        resolve = self.admin_site.admin_view(partial(resolve_view, self))
+        return [path("<uuid:order_id>/resolve/", resolve, name="orders_order_resolve"), *super().get_urls()]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        order = self.get_object(request, object_id)
+        offered = order is not None and can_be_resolved(request, order)
+        context = {"can_be_resolved": offered, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
 
     @admin.display(description="account")
     def account_label(self, order: Order) -> str:

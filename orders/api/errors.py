@@ -24,6 +24,7 @@ from orders.intake.problem import (
     invalid_fields,
     malformed,
 )
+from orders.intake.replace_request import InvalidRequest
 from orders.intake.strict_json import MalformedBody
 
 log = structlog.get_logger(__name__)
@@ -37,6 +38,7 @@ HANDLED = (
     ProblemError,
     MalformedBody,
     InvalidOrderRequest,
+    InvalidRequest,
     InvalidQuery,
     UnsupportedContentType,
     *DATABASE_DOWN,
@@ -100,6 +102,7 @@ _TRANSLATIONS: list[tuple[type[Exception] | tuple[type[Exception], ...], Transla
     (PermissionDenied, lambda error: Problem(ProblemType.FORBIDDEN, "This is not allowed.")),
     (MalformedBody, malformed),
     (InvalidOrderRequest, lambda error: invalid_fields(error, ProblemType.INVALID_ORDER)),
+    (InvalidRequest, lambda error: invalid_fields(error, ProblemType.INVALID_REQUEST)),
     (InvalidQuery, lambda error: invalid_fields(error, ProblemType.INVALID_QUERY)),
     (UnsupportedContentType, lambda error: Problem(ProblemType.UNSUPPORTED_MEDIA_TYPE, str(error))),
     (DATABASE_DOWN, _of_database),

@@ -95,7 +95,7 @@ class OrdersView(AsyncPostView, ListAPIView[Order]):
         order_request = parse_order_request(self.raw_body, request.headers.get("Content-Type"))
         waiting = waiting_for(request.headers.get("Prefer"), settings.ORDER_BUDGET_SECONDS)
         placed = await place_order(
-            user=_user_of(request),
+            user=user_of(request),
             account_id=order_request.account,
             request=order_request,
             source=Source.API,
@@ -119,7 +119,7 @@ class OrderView(RetrieveAPIView[Order]):
         responses={200: OrderDetailSerializer, 401: PROBLEM, 404: PROBLEM, 503: PROBLEM},
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Show an order with its fills and its whole timeline: what to poll after a 202."""
+        """Show an order with its fills, its cancels and replaces, and its whole timeline: what to poll after a 202."""
         return super().get(request, *args, **kwargs)
 
 
@@ -142,7 +142,8 @@ def _answer(placed: PlacedOrder, *, applied: str) -> Response:
     return Response(body | {"url": url}, HTTPStatus.ACCEPTED, headers=headers)
 
 
-def _user_of(request: Request) -> AbstractBaseUser:
+def user_of(request: Request) -> AbstractBaseUser:
+    """Return who asks; the permissions let nobody in without a name."""
     user = request.user
     assert isinstance(user, AbstractBaseUser)  # noqa: S101 - IsAuthenticated has seen to it; for the type checker
     return user

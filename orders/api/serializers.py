@@ -13,8 +13,8 @@ from rest_framework import serializers
 from brokers.models import BrokerAccount
 from brokers.types import OrdStatus, OrdType, PositionEffect, Side, TimeInForce
 from orders.intake.problem import ProblemType
-from orders.models import Order, Source, Strategy
-from orders.rendering import event_json, fill_json, order_json
+from orders.models import Order, OrderRequest, Source, Strategy
+from orders.rendering import event_json, fill_json, order_json, request_json
 from orders.selectors import timeline_of
 
 
@@ -86,10 +86,57 @@ class EventSerializer(serializers.Serializer[Any]):
     data = serializers.DictField(help_text="What there is to know of it.")  # type: ignore[assignment]
 
 
+class RequestSerializer(serializers.Serializer[Any]):
+    """A cancel or a replace of an order, and what has become of it."""
+
+    id = serializers.UUIDField()
+    cl_ord_id = serializers.CharField(help_text="The request's own id at the broker.")
+    kind = serializers.ChoiceField(OrderRequest.Kind.choices)
+    status = serializers.ChoiceField(
+        OrderRequest.Status.choices,
+        help_text="RECORDED, SENT and PENDING are open; MOOT: the order ended otherwise before.",
+    )
+    reason = serializers.CharField(allow_null=True, help_text="Why it was denied or refused: a code.")
+    text = serializers.CharField(allow_null=True)
+    order_qty = _decimal(allow_null=True, help_text="What a replace asks for; null stays as it is.")
+    price = _decimal(allow_null=True)
+    stop_px = _decimal(allow_null=True)
+    recorded_at = serializers.DateTimeField()
+    submitted_at = serializers.DateTimeField(allow_null=True)
+    answered_at = serializers.DateTimeField(allow_null=True)
+
+
+class RequestAnswerSerializer(RequestSerializer):
+    """A request with its order as it stands."""
+
+    order = OrderSerializer()
+
+
+class AcceptedRequestSerializer(RequestAnswerSerializer):
+    """A request that is not answered yet."""
+
+    url = serializers.URLField(help_text="Where to ask for the order and its requests.")
+
+
+class CancelSerializer(serializers.Serializer[Any]):
+    """What ``POST /orders/{id}/cancel`` takes: nothing."""
+
+
+class ReplaceSerializer(serializers.Serializer[Any]):
+    """What ``POST /orders/{id}/replace`` takes: one of these at least. Unknown fields are refused."""
+
+    order_qty = _decimal(
+        required=False, help_text="The whole, with what is filled; `quantity` and `qty` are the same."
+    )
+    price = _decimal(required=False, help_text="Limit and stop limit orders.")
+    stop_px = _decimal(required=False, help_text="Stop and stop limit orders; `stop_price` is the same.")
+
+
 class OrderDetailSerializer(OrderSerializer):
-    """An order with its fills and its whole timeline."""
+    """An order with its fills, its cancels and replaces, and its whole timeline."""
 
     fills = FillSerializer(many=True)
+    requests = RequestSerializer(many=True)
     events = EventSerializer(many=True)
 
     def to_representation(self, instance: Order) -> dict[str, Any]:
@@ -97,6 +144,7 @@ class OrderDetailSerializer(OrderSerializer):
         return {
             **order_json(instance),
             "fills": [fill_json(fill) for fill in fills],
+            "requests": [request_json(request) for request in instance.requests.order_by("id")],
             "events": [event_json(event) for event in timeline_of(instance)],
         }
 
@@ -144,6 +192,8 @@ class ProblemSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField()
     errors = FieldErrorSerializer(many=True, required=False)  # type: ignore[assignment]
     order_id = serializers.UUIDField(required=False, help_text="Of the order that a used key has placed.")
+    ord_status = serializers.CharField(required=False, help_text="Of the order that takes no such request.")
+    reason = serializers.CharField(required=False, help_text="A code.")
 
 
 class AccountSerializer(serializers.ModelSerializer[BrokerAccount]):

@@ -6,6 +6,7 @@ from django.urls import path, re_path
 
 from orders.api import schema  # noqa: F401 - registers itself with drf-spectacular
 from orders.api.orders import OrdersView, OrderView
+from orders.api.requests import CancelView, ReplaceView
 from orders.api.views import AccountsView, NothingHereView, SchemaView, StrategiesView
 
 app_name = "api"
@@ -13,6 +14,8 @@ app_name = "api"
 ROUTES = {
     "orders": (OrdersView, "order-list"),
     "orders/<uuid:order_id>": (OrderView, "order-detail"),
+    "orders/<uuid:order_id>/cancel": (CancelView, "order-cancel"),
+    "orders/<uuid:order_id>/replace": (ReplaceView, "order-replace"),
     "accounts": (AccountsView, "account-list"),
     "strategies": (StrategiesView, "strategy-list"),
     "schema": (SchemaView, "schema"),

@@ -2,5 +2,6 @@
 
 from orders.forms.manual_order import ManualOrderForm
 from orders.forms.order_filters import OrderFilterForm
+from orders.forms.replace_order import ReplaceOrderForm
 
-__all__ = ["ManualOrderForm", "OrderFilterForm"]
+__all__ = ["ManualOrderForm", "OrderFilterForm", "ReplaceOrderForm"]

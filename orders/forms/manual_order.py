@@ -13,6 +13,7 @@ from django.http import QueryDict
 
 from brokers.models import BrokerAccount
 from brokers.types import OrdType, PositionEffect, Side, TimeInForce
+from orders.forms.numbers import number_field, plain_text
 from orders.intake.fields import FieldError, InvalidFields
 from orders.intake.order_request import OrderRequest, parse_order_request
 from orders.intake.strict_json import MalformedBody
@@ -32,11 +33,6 @@ TIMES_IN_FORCE = [
     (TimeInForce.CLS, "CLS: in the closing auction"),
 ]
 _NUMBERS = ("order_qty", "price", "stop_px")
-
-
-def _number(label: str, help_text: str) -> forms.CharField:
-    widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off", "class": "number"})
-    return forms.CharField(label=label, help_text=help_text, max_length=40, required=False, widget=widget)
 
 
 class AccountChoiceField(forms.ModelChoiceField):
@@ -75,10 +71,10 @@ class ManualOrderForm(forms.Form):
         initial=PositionEffect.OPEN,
         widget=forms.RadioSelect,
     )
-    order_qty = _number("Quantity", "On an exit, empty means the whole position.")
+    order_qty = number_field("Quantity", "On an exit, empty means the whole position.")
     ord_type = forms.ChoiceField(label="Type", choices=ORD_TYPES, initial=OrdType.MARKET)
-    price = _number("Limit price", "For limit and stop limit orders.")
-    stop_px = _number("Stop price", "For stop and stop limit orders.")
+    price = number_field("Limit price", "For limit and stop limit orders.")
+    stop_px = number_field("Stop price", "For stop and stop limit orders.")
     time_in_force = forms.ChoiceField(label="Time in force", choices=TIMES_IN_FORCE, initial=TimeInForce.DAY)
 
     def __init__(self, data: QueryDict | None = None, *, user: AbstractBaseUser) -> None:
@@ -96,7 +92,8 @@ class ManualOrderForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Let the checks of the API's orders read the fields, and put their errors where they belong."""
         cleaned = super().clean() or self.cleaned_data
-        body = {name: _plain(name, cleaned[name]) for name in _BODY_FIELDS if cleaned.get(name)}
+        body = {name: cleaned[name] for name in _BODY_FIELDS if cleaned.get(name)}
+        body |= {name: plain_text(body[name]) for name in _NUMBERS if name in body}
         if "account" in cleaned:  # in the body too, so that another account makes it another request
             body["account"] = str(cleaned["account"].pk)
         try:
@@ -135,8 +132,3 @@ _BODY_FIELDS = (
     "time_in_force",
 )
 _FIELD_OF = {"quantity": "order_qty", "order_type": "ord_type", "stop_price": "stop_px"}
-
-
-def _plain(name: str, value: str) -> str:
-    """Write ``.5`` as ``0.5``: people leave the zero out, JSON's numbers do not."""
-    return f"0{value}" if name in _NUMBERS and value.startswith(".") else value

@@ -27,14 +27,14 @@ from orders.intake.strict_json import JsonValue, parse_object
 MAX_CLIENT_REF_LENGTH = 200
 
 # Each by the alert's name or by the name that the desk's own answers use.
-_QUANTITY_NAMES = ("quantity", "qty", "order_qty")
+QUANTITY_NAMES = ("quantity", "qty", "order_qty")
 _TYPE_NAMES = ("order_type", "type", "ord_type")
-_STOP_NAMES = ("stop_price", "stop_px")
+STOP_NAMES = ("stop_price", "stop_px")
 ORDER_FIELDS = frozenset(
     [
-        *_QUANTITY_NAMES,
+        *QUANTITY_NAMES,
         *_TYPE_NAMES,
-        *_STOP_NAMES,
+        *STOP_NAMES,
         "symbol",
         "side",
         "price",
@@ -98,8 +98,8 @@ def parse_order_request(raw: bytes, content_type: str | None) -> OrderRequest:
     side = reader.read(lambda value: to_word(value, _SIDES), "side", required=True)
     effect = reader.read(lambda value: to_word(value, _EFFECTS), "position_effect")
     effect = effect or PositionEffect.OPEN
-    quantity = reader.read(to_quantity, *_QUANTITY_NAMES, required=effect is PositionEffect.OPEN)
-    pricing = read_pricing(reader, type_names=_TYPE_NAMES, stop_names=_STOP_NAMES)
+    quantity = reader.read(to_quantity, *QUANTITY_NAMES, required=effect is PositionEffect.OPEN)
+    pricing = read_pricing(reader, type_names=_TYPE_NAMES, stop_names=STOP_NAMES)
     account = reader.read(_to_uuid, "account")
     client_ref = reader.read(lambda value: to_text(value, max_length=MAX_CLIENT_REF_LENGTH), "id")
     # The last two add nothing but the type checker's knowledge: both are required.

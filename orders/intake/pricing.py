@@ -17,8 +17,8 @@ ORD_TYPES = {
 }
 TIMES_IN_FORCE = {tif.value.lower(): tif for tif in TimeInForce}
 
-_TAKES_PRICE = frozenset({OrdType.LIMIT, OrdType.STOP_LIMIT})
-_TAKES_STOP = frozenset({OrdType.STOP, OrdType.STOP_LIMIT})
+TAKES_PRICE = frozenset({OrdType.LIMIT, OrdType.STOP_LIMIT})
+TAKES_STOP = frozenset({OrdType.STOP, OrdType.STOP_LIMIT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ def read_pricing(reader: FieldReader, *, type_names: tuple[str, ...], stop_names
     stop_px = reader.read(to_price, *stop_names)
     time_in_force = reader.read(lambda value: to_word(value, TIMES_IN_FORCE), "time_in_force")
     if not reader.failed(*type_names):
-        _check_price(reader, ord_type, ("price",), ord_type in _TAKES_PRICE)
-        _check_price(reader, ord_type, stop_names, ord_type in _TAKES_STOP)
+        _check_price(reader, ord_type, ("price",), ord_type in TAKES_PRICE)
+        _check_price(reader, ord_type, stop_names, ord_type in TAKES_STOP)
     return Pricing(ord_type, price, stop_px, time_in_force)
 
 

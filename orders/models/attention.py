@@ -14,6 +14,8 @@ class AttentionItem(models.Model):
         OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN", "Outcome unknown"
         MARKET_ORDER_UNFILLED = "MARKET_ORDER_UNFILLED", "Market order not filled"
         OVERFILL = "OVERFILL", "Filled beyond its quantity"
+        DUPLICATE_AT_BROKER = "DUPLICATE_AT_BROKER", "The broker has it more than once"
+        DENIED_BUT_SENT = "DENIED_BUT_SENT", "Denied, and the broker has it"
         NO_WORKER_FREE = "NO_WORKER_FREE", "No worker free for a trader"
         WORKER_WEDGED = "WORKER_WEDGED", "A worker stopped making progress"
         CREDENTIALS_REFUSED = "CREDENTIALS_REFUSED", "The broker refused the credentials"

@@ -1,12 +1,14 @@
 """Orders: what the desk was told to trade, and what has become of it."""
 
+import pgtrigger
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from brokers.ids import new_id
 from brokers.models import BrokerAccount
 from brokers.types import OrdStatus, OrdType, PositionEffect, Side, TimeInForce
+from orders.models.order_triggers import order_triggers
 from orders.models.signal import Signal
 from orders.models.strategy import Strategy
 
@@ -27,7 +29,9 @@ class Order(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     cl_ord_id = models.CharField(max_length=28, unique=True)
     working_cl_ord_id = models.CharField(
-        max_length=28, help_text="Under which the broker works it: of the last replace, or its own."
+        # Longer than our own ids: an order that an operator had adopted keeps the id that the broker has for it.
+        max_length=128,
+        help_text="Under which the broker works it: of the last replace, or its own.",
     )
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders")
     account = models.ForeignKey(BrokerAccount, models.PROTECT, related_name="orders")
@@ -80,6 +84,7 @@ class Order(models.Model):
     transact_time = models.DateTimeField(null=True, blank=True, help_text="Of the last fact, by the broker.")
 
     class Meta:
+        permissions = [("resolve_order", "Can resolve an order whose outcome is unknown")]
         constraints = [
             models.CheckConstraint(condition=Q(order_qty__gt=0), name="order_qty_positive"),
             models.CheckConstraint(condition=Q(cum_qty__gte=0), name="order_cum_qty_not_negative"),
@@ -114,16 +119,23 @@ class Order(models.Model):
         indexes = [
             models.Index(fields=["user", "-id"], name="order_user_recent"),
             # The drain and the sweep read only what is unfinished, however many orders have ended.
+            # Their condition names no status: a statement that is planned once for any status could not use them.
             models.Index(
-                fields=["user", "recorded_at"],
-                condition=Q(ord_status="INITIALIZED"),
-                name="order_undelivered",
+                fields=["user", "next_check_at"],
+                condition=Q(next_check_at__isnull=False),
+                name="order_unfinished",
             ),
             models.Index(
                 fields=["next_check_at"], condition=Q(next_check_at__isnull=False), name="order_due"
             ),
             models.Index(fields=["account", "symbol"], name="order_of_symbol"),
+            models.Index(
+                fields=["account", "working_cl_ord_id"],
+                condition=~Q(working_cl_ord_id=F("cl_ord_id")),
+                name="order_by_working_id",
+            ),
         ]
+        triggers: list[pgtrigger.Trigger] = order_triggers()
 
     def __str__(self) -> str:
         return f"{self.side} {self.order_qty.normalize():f} {self.symbol}"

@@ -71,7 +71,8 @@ class OrderRequest(models.Model):
                 name="orderrequest_status_known",
             ),
             models.CheckConstraint(
-                condition=Q(status__in=["RECORDED", "SENT", "PENDING"]) | Q(answered_at__isnull=False),
+                condition=Q(status__in=["RECORDED", "SENT", "PENDING"], answered_at__isnull=True)
+                | (~Q(status__in=["RECORDED", "SENT", "PENDING"]) & Q(answered_at__isnull=False)),
                 name="orderrequest_answered_at",
             ),
             models.CheckConstraint(
@@ -97,9 +98,7 @@ class OrderRequest(models.Model):
         indexes = [
             models.Index(fields=["order", "id"], name="orderrequest_of_order"),
             models.Index(
-                fields=["user"],
-                condition=Q(status__in=["RECORDED", "SENT", "PENDING"]),
-                name="orderrequest_open",
+                fields=["user"], condition=Q(answered_at__isnull=True), name="orderrequest_unanswered"
             ),
         ]
 

@@ -15,7 +15,9 @@ from failpoints import failpoint
 from orders.models import AttentionItem, Execution, Order
 from orders.services.attention import close_items, open_item
 from orders.services.changes import Change, Origin
+from orders.services.duplicates import alarm_duplicates
 from orders.services.links import Link, link_of, order_of_link
+from orders.services.retrying import retried
 from orders.state import (
     Acknowledged,
     Bust,
@@ -60,6 +62,7 @@ def apply_execution_report(
     return apply_execution_reports([report], account_id=account_id, origin=origin)
 
 
+@retried
 def apply_execution_reports(
     reports: Sequence[ExecutionReport], *, account_id: uuid.UUID, origin: Origin
 ) -> Applied | None:
@@ -73,6 +76,7 @@ def apply_execution_reports(
         if order is None:
             _note_unmatched(reports[0], account_id)
             return None
+        was_denied, was_checked = order.ord_status == OrdStatus.DENIED, order.checks > 0
         change = Change(order, origin)
         for report in reports:
             if report.exec_type not in FILLS or _write_execution(order, report):
@@ -81,7 +85,14 @@ def apply_execution_reports(
         missing_fills = max((report.cum_qty or 0) for report in reports) > order.cum_qty
         change.save(keep_following=missing_fills)
         if change.changed:
-            _settle_attention(order, overfilled=change.state.overfilled)
+            if was_checked or _may_have_items(order):
+                _settle_attention(order)
+            if change.state.overfilled:
+                detail = f"{order.cum_qty} of {order.order_qty}"
+                open_item(AttentionItem.Kind.OVERFILL, order=order, detail=detail)
+        if was_denied and order.ord_status != OrdStatus.DENIED:
+            detail = f"denied ({order.reason}), and at the broker it is {order.ord_status}"
+            open_item(AttentionItem.Kind.DENIED_BUT_SENT, order=order, detail=detail)
         failpoint("report.before_commit")
     failpoint("report.after_commit")
     return Applied(order, change.changed, missing_fills, change.answered)
@@ -92,6 +103,9 @@ def _take(change: Change, report: ExecutionReport) -> None:
     order, link = change.order, link_of(change, report)
     if link is Link.OLD and report.exec_type not in FILLS:
         return  # what has become of a replaced order is known
+    if link is Link.WORKING and _is_twin(order, report):
+        _take_of_twin(change, report)
+        return
     if link is Link.WORKING and _says_replaced(report):
         _take_replaced(change, report)
         return
@@ -105,12 +119,34 @@ def _take(change: Change, report: ExecutionReport) -> None:
     change.apply(event, at=report.transact_time)
     if report.broker_order_id and link is not Link.OLD:
         change.set(broker_order_id=report.broker_order_id)
+    if isinstance(event, Rejected):
+        change.set(reason="REJECTED_BY_BROKER")
+    _take_words(change, report)
+
+
+def _take_words(change: Change, report: ExecutionReport) -> None:
+    order = change.order
     if order.transact_time is None or report.transact_time > order.transact_time:
         change.set(transact_time=report.transact_time)
     if report.text:
         change.set(text=report.text[:500])
-    if isinstance(event, Rejected):
-        change.set(reason="REJECTED_BY_BROKER")
+
+
+def _is_twin(order: Order, report: ExecutionReport) -> bool:
+    """Say whether the broker has two orders of this id, and the report is of the other one.
+
+    Not told of an order that was ever replaced, since a replace gives it a new id at the broker.
+    """
+    known, named = order.broker_order_id, report.broker_order_id
+    replaced = order.working_cl_ord_id != order.cl_ord_id or report.replaces is not None
+    return bool(known and named) and known != named and not replaced
+
+
+def _take_of_twin(change: Change, report: ExecutionReport) -> None:
+    """Tell of the other order; what becomes of it says nothing of ours, but its fills are the trader's all the same."""
+    alarm_duplicates(change.order, [change.order.broker_order_id, report.broker_order_id])
+    if report.exec_type in FILLS:
+        change.apply(event_of(report), at=report.transact_time)
 
 
 def _says_replaced(report: ExecutionReport) -> bool:
@@ -142,16 +178,12 @@ def _answer_to_replace(report: ExecutionReport) -> Event:
     return Replaced(report.cl_ord_id, report.order_qty)
 
 
-def _settle_attention(order: Order, *, overfilled: bool) -> None:
-    """Close what has settled itself, and open what a person must see."""
-    if not _may_have_items(order):
-        pass
-    elif order.ended:
+def _settle_attention(order: Order) -> None:
+    """Close what has settled itself."""
+    if order.ended:
         close_items(order, "settled by the broker's report")
     elif order.ord_status != OrdStatus.SUBMITTED:
         close_items(order, "the order was found at the broker", kind=AttentionItem.Kind.OUTCOME_UNKNOWN)
-    if overfilled:
-        open_item(AttentionItem.Kind.OVERFILL, order=order, detail=f"{order.cum_qty} of {order.order_qty}")
 
 
 def _may_have_items(order: Order) -> bool:

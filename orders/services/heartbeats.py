@@ -1,17 +1,66 @@
 """Show that a part of the desk works."""
 
 import datetime as dt
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
+from django.db import connection
 from django.db.models.functions import Now
 
 from orders.models import Heartbeat
+from orders.selectors import FLEET_SILENCE_SECONDS
 
 SCHEDULE = "schedule"
+ORPHANS = "orphans"
+BEAT_AND_READ = """
+WITH beat AS (
+    INSERT INTO orders_heartbeat (name, part, at, data) VALUES (%s, %s, now(), %s::jsonb)
+    ON CONFLICT (name) DO UPDATE SET part = excluded.part, at = excluded.at, data = excluded.data
+)
+SELECT size FROM orders_pooltarget ORDER BY decided_at DESC, id DESC LIMIT 1
+"""
 
 
-def beat_fleet(*, name: str, idle: int, workers: int) -> None:
-    """Show that this fleet works, and how many workers it has."""
-    _beat(name, Heartbeat.Part.FLEET, {"idle": idle, "workers": workers})
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What a fleet tells of itself with each heartbeat."""
+
+    name: str
+    host: str = ""
+    pid: int = 0
+    idle: int = 0
+    """Workers in the pool."""
+    workers: int = 0
+    target: int = 0
+    """Idle workers that it keeps ready."""
+    short_seconds: int = 0
+    """For how long the pool has been below that."""
+
+
+def beat_fleet(fleet: Fleet) -> int | None:
+    """Show that this fleet works; return the pool's target now in force, None where none was ever decided.
+
+    One round trip, because the supervisor's workers wait for their leases meanwhile.
+    """
+    data = asdict(fleet)
+    del data["name"]
+    with connection.cursor() as cursor:
+        cursor.execute(BEAT_AND_READ, [fleet.name, Heartbeat.Part.FLEET, json.dumps(data)])
+        row = cursor.fetchone()
+    return int(row[0]) if row else None
+
+
+def live_fleets() -> list[Fleet]:
+    """Return the fleets that have shown themselves lately."""
+    rows = Heartbeat.objects.filter(
+        part=Heartbeat.Part.FLEET, at__gt=Now() - dt.timedelta(seconds=FLEET_SILENCE_SECONDS)
+    )
+    known = {field.name for field in fields(Fleet)} - {"name"}
+    return [
+        Fleet(row.name, **{name: value for name, value in row.data.items() if name in known})
+        for row in rows.order_by("name")
+    ]
 
 
 def end_fleet(*, name: str) -> None:
@@ -30,5 +79,10 @@ def beat_schedule() -> None:
     _beat(SCHEDULE, Heartbeat.Part.SCHEDULE, {})
 
 
-def _beat(name: str, part: Heartbeat.Part, data: dict[str, int]) -> None:
+def beat_orphans(summary: dict[str, Any]) -> None:
+    """Show that the orphans' coordinator works, and what it found."""
+    _beat(ORPHANS, Heartbeat.Part.SCHEDULE, summary)
+
+
+def _beat(name: str, part: Heartbeat.Part, data: dict[str, Any]) -> None:
     Heartbeat.objects.update_or_create(name=name, defaults={"part": part, "at": Now(), "data": data})

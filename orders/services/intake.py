@@ -8,23 +8,22 @@ from decimal import Decimal
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from brokers.catalog import capabilities_of
 from brokers.ids import cl_ord_id_of, new_id
 from brokers.models import BrokerAccount
-from brokers.types import OrdStatus, Side, TimeInForce
+from brokers.types import OrdStatus, TimeInForce
 from failpoints import failpoint
 from orders.intake.alert import Alert
 from orders.intake.order_request import OrderRequest
-from orders.intake.sizing import SizingCode, SizingError, cap_exit, size_order
+from orders.intake.sizing import SizingCode, SizingError
 from orders.models import Order, Signal, Source, Strategy, Trader
-from orders.selectors import closing_quantity, first_order_of, net_position
+from orders.selectors import first_order_of
 from orders.services.changes import Origin, project, write_event
 from orders.services.following import next_check
+from orders.services.quantities import entry_quantity, exit_quantity
 from orders.services.quotas import QuotaExceeded, spend_quota
+from orders.services.retrying import retried
+from orders.services.statements import limit_statements
 from orders.state import OrderState
-
-LEAST_STATEMENT_MS = 500  # an alert that waited long is still better recorded than refused
-LOT_STEP = Decimal("0.000000001")
 
 
 class AlreadyRecorded(Exception):
@@ -35,6 +34,7 @@ class AlreadyRecorded(Exception):
         self.order_id = order_id
 
 
+@retried
 def record_alert(
     *,
     strategy: Strategy,
@@ -51,14 +51,14 @@ def record_alert(
     Raises ``AlreadyRecorded``, ``QuotaExceeded``, ``SizingError``.
     """
     with transaction.atomic():
-        _limit_statements(statement_timeout_ms)
+        limit_statements(statement_timeout_ms)
         signal = _write_signal(strategy, alert, replay_key, received_at)
         if alert.is_exit:
             quantities = _closable(accounts, alert)
         else:
             spend_quota(trader=trader, count=len(accounts), now=received_at)
             quantities = [
-                (account, _entry_quantity(account, alert.quantity, strategy.default_quantity))
+                (account, entry_quantity(account, alert.quantity, strategy.default_quantity))
                 for account in accounts
             ]
         orders = [
@@ -78,6 +78,7 @@ def record_alert(
     return orders
 
 
+@retried
 def record_order(
     *,
     trader: Trader,
@@ -95,12 +96,12 @@ def record_order(
     """
     try:
         with transaction.atomic():
-            _limit_statements(statement_timeout_ms)
+            limit_statements(statement_timeout_ms)
             if request.is_exit:
-                quantity = _exit_quantity(account, request.symbol, request.side, request.quantity)
+                quantity = exit_quantity(account, request.symbol, request.side, request.quantity)
             else:
                 spend_quota(trader=trader, count=1, now=received_at)
-                quantity = _entry_quantity(account, request.quantity, None)
+                quantity = entry_quantity(account, request.quantity, None)
             order = _write_order(
                 request,
                 account,
@@ -121,14 +122,6 @@ def record_order(
 
 
 # --- inside the transaction ---
-
-
-def _limit_statements(milliseconds: int) -> None:
-    """Keep a slow database from eating the sender's patience: TradingView hangs up after 3 s."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT set_config('statement_timeout', %s, true)", [str(max(milliseconds, LEAST_STATEMENT_MS))]
-        )
 
 
 INSERT_SIGNAL = """
@@ -179,28 +172,11 @@ def _closable(accounts: Sequence[BrokerAccount], alert: Alert) -> list[tuple[Bro
     quantities = []
     for account in accounts:
         try:
-            quantities.append((account, _exit_quantity(account, alert.symbol, alert.side, requested)))
+            quantities.append((account, exit_quantity(account, alert.symbol, alert.side, requested)))
         except SizingError as error:
             if error.code is not SizingCode.NOTHING_TO_CLOSE:
                 raise
     return quantities
-
-
-def _entry_quantity(account: BrokerAccount, requested: Decimal | None, default: Decimal | None) -> Decimal:
-    fractional = capabilities_of(account.broker).fractional
-    step = LOT_STEP if fractional else Decimal(1)
-    return size_order(requested, default, lot_step=step, min_qty=step, max_qty=None)
-
-
-def _exit_quantity(account: BrokerAccount, symbol: str, side: Side, requested: Decimal | None) -> Decimal:
-    """Return what may be closed: never more than the position, less what other exits already close.
-
-    The account's row is locked, so that two exits at once cannot both close the same shares.
-    """
-    BrokerAccount.objects.select_for_update(of=("self",)).get(pk=account.pk)
-    position = net_position(account, symbol)
-    held = position if side is Side.SELL else -position
-    return cap_exit(requested, held - closing_quantity(account, symbol, side))
 
 
 def _write_order(

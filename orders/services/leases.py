@@ -28,7 +28,8 @@ INSERT INTO orders_workerlease AS lease
 VALUES (%s, %s, %s, %s, 1, now(), now(), now() + make_interval(secs => %s))
 ON CONFLICT (user_id) DO UPDATE SET
     worker = excluded.worker, host = excluded.host, pid = excluded.pid, epoch = lease.epoch + 1,
-    claimed_at = excluded.claimed_at, heartbeat_at = excluded.heartbeat_at, expires_at = excluded.expires_at
+    claimed_at = CASE WHEN lease.worker = excluded.worker THEN lease.claimed_at ELSE excluded.claimed_at END,
+    heartbeat_at = excluded.heartbeat_at, expires_at = excluded.expires_at
 WHERE lease.expires_at <= now()
 RETURNING epoch
 """
@@ -53,7 +54,8 @@ SELECT 1 FROM orders_workerlease WHERE user_id = %s AND epoch = %s AND expires_a
 def take_lease(*, user_id: int, worker: str, host: str, pid: int) -> Fence | None:
     """Take the trader's lease unless a live one is held; return the fence with its epoch, or None.
 
-    One atomic statement: of two that claim at once, one wins.
+    One atomic statement: of two that claim at once, one wins. A worker that takes its own lease anew, after an
+    outage, has claimed its trader before: that time stays.
     """
     with connection.cursor() as cursor:
         cursor.execute(TAKE, [user_id, worker, host, pid, settings.LEASE_TTL_SECONDS])

@@ -3,6 +3,8 @@
 import uuid
 from enum import Enum, auto
 
+from django.db.models import F
+
 from brokers.types import ExecutionReport
 from orders.models import Order, OrderRequest
 from orders.services.changes import Change, state_of
@@ -23,6 +25,10 @@ def order_of_link(account_id: uuid.UUID, cl_ord_id: str) -> Order | None:
     order = orders.filter(cl_ord_id=cl_ord_id).first()
     if order is not None:
         return order
+    # One that an operator had adopted goes by the id that the broker has for it.
+    adopted = orders.filter(working_cl_ord_id=cl_ord_id).exclude(working_cl_ord_id=F("cl_ord_id")).first()
+    if adopted is not None:
+        return adopted
     replaces = OrderRequest.objects.filter(cl_ord_id=cl_ord_id, kind=OrderRequest.Kind.REPLACE)
     return orders.filter(pk__in=replaces.values("order")).first()
 

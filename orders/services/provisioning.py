@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from brokers.models import BrokerAccount
 from brokers.paper.provision import PaperAccount, create_accounts
+from brokers.types import IdempotencyClass
 from brokers.vault.binding import credentials_binding
 from brokers.vault.seal import seal
 from orders.intake.layers import digest_of
@@ -30,6 +31,10 @@ PLAN_NAME = "Generous"
 DAILY_ORDER_LIMIT = 1_000_000
 ORDERS_PER_MINUTE = 100_000
 CASH = Decimal(100_000_000)
+PAPER_BROKERS = {
+    IdempotencyClass.A: BrokerAccount.Broker.PAPER,
+    IdempotencyClass.C: BrokerAccount.Broker.PAPER_C,
+}
 ROWS_A_STATEMENT = 500
 
 # Stretching protects passwords that people think of. These are 192 random bits, which NIST SP 800-63B
@@ -40,7 +45,10 @@ _ITERATIONS = 5_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraderOptions:
-    """What the new traders may do. ``symbols`` empty: every symbol; a limit of None: the plan's."""
+    """What the new traders may do. ``symbols`` empty: every symbol; a limit of None: the plan's.
+
+    ``idempotency_class`` is that of their paper accounts: A takes a client order id once, C as often as it comes.
+    """
 
     symbols: Sequence[str] = ()
     daily_order_limit: int | None = None
@@ -48,6 +56,7 @@ class TraderOptions:
     terms_accepted: bool = True
     verified: bool = True
     cash: Decimal = CASH
+    idempotency_class: IdempotencyClass = IdempotencyClass.A
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -81,7 +90,8 @@ def create_traders(*, count: int, options: TraderOptions) -> list[NewTrader]:
     Calling it again creates more. Raises ``BrokerError`` where the paper exchange opens no accounts,
     ``VaultError`` where the vault has no key; then there is nothing new at the desk.
     """
-    opened = open_paper_accounts(count, options.cash)
+    broker = PAPER_BROKERS[options.idempotency_class]
+    opened = open_paper_accounts(count, options.cash, broker=broker)
     logins = [_new_login() for _ in range(count)]
     with transaction.atomic():
         User.objects.bulk_create([login.user for login in logins], batch_size=ROWS_A_STATEMENT)
@@ -90,7 +100,7 @@ def create_traders(*, count: int, options: TraderOptions) -> list[NewTrader]:
             [new_trader(login.user, plan, options) for login in logins], batch_size=ROWS_A_STATEMENT
         )
         accounts = [
-            new_account(login.user, paper, verified=options.verified)
+            new_account(login.user, paper, verified=options.verified, broker=broker)
             for login, paper in zip(logins, opened, strict=True)
         ]
         BrokerAccount.objects.bulk_create(accounts, batch_size=ROWS_A_STATEMENT)
@@ -113,10 +123,20 @@ def create_traders(*, count: int, options: TraderOptions) -> list[NewTrader]:
     ]
 
 
-def open_paper_accounts(count: int, cash: Decimal, label: str = "tradingsite") -> list[PaperAccount]:
+def open_paper_accounts(
+    count: int,
+    cash: Decimal,
+    label: str = "tradingsite",
+    broker: BrokerAccount.Broker = BrokerAccount.Broker.PAPER,
+) -> list[PaperAccount]:
     """Open accounts at the desk's paper exchange. Raises ``BrokerError``."""
     return create_accounts(
-        count, cash, venue_url=settings.VENUE_URL, admin_token=settings.VENUE_ADMIN_TOKEN, label=label
+        count,
+        cash,
+        venue_url=settings.VENUE_URL,
+        admin_token=settings.VENUE_ADMIN_TOKEN,
+        label=label,
+        unique_client_order_ids=broker == BrokerAccount.Broker.PAPER,
     )
 
 
@@ -138,11 +158,17 @@ def new_trader(user: User, plan: Plan, options: TraderOptions) -> Trader:
     )
 
 
-def new_account(user: User, paper: PaperAccount, *, verified: bool) -> BrokerAccount:
+def new_account(
+    user: User,
+    paper: PaperAccount,
+    *,
+    verified: bool,
+    broker: BrokerAccount.Broker = BrokerAccount.Broker.PAPER,
+) -> BrokerAccount:
     """Return the unsaved account of a saved user, its credentials sealed for the trader's worker."""
     account = BrokerAccount(
         user=user,
-        broker=BrokerAccount.Broker.PAPER,
+        broker=broker,
         label="Paper",
         external_id=paper.account_id,
         simulation=True,

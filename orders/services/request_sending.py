@@ -28,6 +28,7 @@ from orders.services.attention import open_item
 from orders.services.changes import Change, Origin, lock_order, state_of
 from orders.services.executions import Applied, apply_execution_reports
 from orders.services.leases import Fence, LeaseLost, hold_lease
+from orders.services.retrying import retried
 from orders.services.submission import ALARMING_ATTEMPTS, backoff_seconds, deny_order
 from orders.state import (
     CancelRejected,
@@ -85,6 +86,7 @@ def send_request(
     return _confirm_cancel(sending, origin)
 
 
+@retried
 def begin_request(request_id: uuid.UUID, *, fence: Fence) -> RequestSending | Applied | None:
     """Transaction 1: put the request into the order's state under this lease.
 
@@ -111,6 +113,7 @@ def begin_request(request_id: uuid.UUID, *, fence: Fence) -> RequestSending | Ap
     return sending
 
 
+@retried
 def refuse_request(
     sending: RequestSending, error: OrderRejected, *, fence: Fence, sent_at: dt.datetime
 ) -> Applied:
@@ -138,6 +141,7 @@ def refuse_request(
     return Applied(order, change.changed, False, change.answered)
 
 
+@retried
 def take_back_request(request_id: uuid.UUID, why: str, *, wait_seconds: float, fence: Fence) -> Applied:
     """Take back a sending that provably did not happen, or that the broker does not have; sent again when due."""
     now = timezone.now()
@@ -157,6 +161,7 @@ def take_back_request(request_id: uuid.UUID, why: str, *, wait_seconds: float, f
     return Applied(order, change.changed, False, change.answered)
 
 
+@retried
 def put_off_request(request_id: uuid.UUID, why: str, *, seconds: float, fence: Fence) -> None:
     """Put off a request that cannot be sent because its account cannot be opened, and tell the operators."""
     now = timezone.now()
@@ -170,8 +175,10 @@ def put_off_request(request_id: uuid.UUID, why: str, *, seconds: float, fence: F
         change.note("Postponed", at=now, data={"request": request.cl_ord_id, "why": why[:200]})
         change.save(keep_following=order.next_check_at is not None)
         open_item(AttentionItem.Kind.CREDENTIALS_REFUSED, order=order, detail=why)
+    failpoint("request.put_off.after_commit")
 
 
+@retried
 def leave_request_unknown(
     sending: RequestSending, why: str, *, fence: Fence, sent_at: dt.datetime
 ) -> Applied:
@@ -225,6 +232,7 @@ def _send(sending: RequestSending, adapter: BrokerAdapter, before_send: BeforeSe
         failpoint("replace.after")
 
 
+@retried
 def _confirm_cancel(sending: RequestSending, origin: Origin) -> Applied:
     with transaction.atomic():
         order = lock_order(sending.order_id)
@@ -313,6 +321,7 @@ def _save_and_check_soon(change: Change, moment: dt.datetime) -> None:
         order.save(update_fields=["next_check_at"])
 
 
+@retried
 def _look_again(request: OrderRequest, seconds: float) -> None:
     now = timezone.now()
     with transaction.atomic():
@@ -322,6 +331,7 @@ def _look_again(request: OrderRequest, seconds: float) -> None:
         if order.next_check_at is not None and order.next_check_at > due:
             order.next_check_at = due
             order.save(update_fields=["next_check_at"])
+    failpoint("request.check.noted")
 
 
 def _others_open(sending: RequestSending) -> bool:

@@ -35,6 +35,8 @@ from orders.services.attention import open_item
 from orders.services.changes import Change, Origin, change_order, lock_order, write_event
 from orders.services.executions import Applied, apply_execution_reports
 from orders.services.leases import Fence, LeaseLost, hold_lease
+from orders.services.repeating import repeats_too_late
+from orders.services.retrying import retried
 from orders.state import Denied, Rejected, Submitted
 from orders.state import NotSent as NotSentEvent
 
@@ -74,6 +76,10 @@ def submit_order(
     if sending is None:
         return None
     sent_at = timezone.now()
+    if sending.attempt > 1 and _repeats_too_late(sending, adapter, sent_at):
+        why = "sent before, and the broker would take it for another order by now"
+        leave_unknown(sending, why, fence=fence, sent_at=sent_at)
+        return None
     try:
         report = adapter.submit_order(sending.command, before_send=before_send)
     except OrderRejected as error:
@@ -100,6 +106,11 @@ def submit_order(
     )
 
 
+def _repeats_too_late(sending: Sending, adapter: BrokerAdapter, now: dt.datetime) -> bool:
+    return repeats_too_late(Order.objects.get(pk=sending.order_id), adapter.capabilities, now)
+
+
+@retried
 def begin_submission(
     order_id: uuid.UUID, *, fence: Fence, dequeued_at: dt.datetime
 ) -> Sending | Order | None:
@@ -150,6 +161,7 @@ def command_of(order: Order) -> NewOrder:
     )
 
 
+@retried
 def undo_submission(
     order_id: uuid.UUID,
     attempt: int,
@@ -178,6 +190,7 @@ def undo_submission(
     return True
 
 
+@retried
 def refuse_submission(sending: Sending, error: OrderRejected, *, fence: Fence, sent_at: dt.datetime) -> Order:
     """Record the broker's proven refusal."""
     now = timezone.now()
@@ -199,6 +212,7 @@ def refuse_submission(sending: Sending, error: OrderRejected, *, fence: Fence, s
     return order
 
 
+@retried
 def leave_unknown(sending: Sending, why: str, *, fence: Fence, sent_at: dt.datetime) -> None:
     """Record that nobody knows what became of the sending; the look-up is due at once."""
     now = timezone.now()
@@ -218,6 +232,7 @@ def leave_unknown(sending: Sending, why: str, *, fence: Fence, sent_at: dt.datet
     failpoint("unknown.after_commit")
 
 
+@retried
 def postpone_order(order_id: uuid.UUID, why: str, *, seconds: float, fence: Fence) -> None:
     """Put off an order that cannot be sent because its account cannot be opened, and tell the operators."""
     now = timezone.now()
@@ -235,6 +250,7 @@ def postpone_order(order_id: uuid.UUID, why: str, *, seconds: float, fence: Fenc
     failpoint("postpone.after_commit")
 
 
+@retried
 def deny_order(order_id: uuid.UUID, *, reason: str, text: str, source: str) -> bool:
     """Refuse an order that is recorded and not sent; return False where it is past that."""
     with transaction.atomic():

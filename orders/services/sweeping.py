@@ -1,6 +1,7 @@
 """What the sweeps change: entries that nobody sent in time."""
 
 import datetime as dt
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,7 +11,10 @@ from django.utils import timezone
 
 from brokers.types import OrdStatus, PositionEffect
 from orders.models import Order
+from orders.services.retrying import retried
 from orders.services.submission import deny_order
+
+TOO_OLD_TEXT = "The entry was not sent before it grew too old."
 
 
 @contextmanager
@@ -21,19 +25,22 @@ def sweep_lock(name: str) -> Iterator[bool]:
         yield bool(cursor.fetchone()[0])
 
 
-def deny_stale_entries(limit: int = 500) -> int:
-    """Deny entries that were not sent within ``ENTRY_MAX_AGE_SECONDS``; exits are never too old. Return how many.
+def stale_entries(limit: int = 500) -> list[uuid.UUID]:
+    """Return entries that were not sent within ``ENTRY_MAX_AGE_SECONDS``; exits are never too old.
 
     An order that waits for the market to open because its strategy says so is left alone.
     """
     oldest = timezone.now() - dt.timedelta(seconds=settings.ENTRY_MAX_AGE_SECONDS)
-    stale = (
-        Order.objects.filter(
-            ord_status=OrdStatus.INITIALIZED, position_effect=PositionEffect.OPEN, received_at__lt=oldest
-        )
-        .exclude(strategy__queues_for_open=True)
-        .order_by("id")
-        .values_list("id", flat=True)[:limit]
-    )
-    text = "The entry was not sent before it grew too old."
-    return sum(deny_order(order_id, reason="TOO_OLD", text=text, source="sweep") for order_id in stale)
+    stale = Order.objects.filter(
+        ord_status=OrdStatus.INITIALIZED,
+        position_effect=PositionEffect.OPEN,
+        received_at__lt=oldest,
+        next_check_at__isnull=False,  # always so; it is the condition of the index that this reads
+    ).exclude(strategy__queues_for_open=True)
+    return list(stale.order_by("id").values_list("id", flat=True)[:limit])
+
+
+@retried
+def deny_stale_entry(order_id: uuid.UUID) -> bool:
+    """Deny an entry that nobody sent in time; return False where it has been sent or denied meanwhile."""
+    return deny_order(order_id, reason="TOO_OLD", text=TOO_OLD_TEXT, source="sweep")

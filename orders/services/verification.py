@@ -1,4 +1,4 @@
-"""Ask the broker what has become of orders: the unknown ones by their ids, the working ones by account."""
+"""Ask the broker what has become of working orders, by account."""
 
 import datetime as dt
 import uuid
@@ -11,72 +11,22 @@ from django.utils import timezone
 
 from brokers.base import BrokerAdapter
 from brokers.errors import NotSent, OutcomeUnknown
-from brokers.types import ExecutionReport, IdempotencyClass, OrdStatus
+from brokers.types import ExecutionReport, OrdStatus
 from failpoints import failpoint
 from orders.models import AttentionItem, Order
 from orders.services.attention import open_item
 from orders.services.changes import Origin, lock_order, write_event
+from orders.services.duplicates import alarm_duplicates
 from orders.services.executions import Applied, apply_execution_report
 from orders.services.following import needs_attention, next_check
 from orders.services.leases import Fence
 from orders.services.links import open_links
 from orders.services.request_sending import settle_requests
-from orders.services.submission import backoff_seconds, undo_submission
+from orders.services.retrying import retried
 
 log = structlog.get_logger(__name__)
 
-ALARMING_ATTEMPTS = 4
 SINCE_MARGIN = dt.timedelta(minutes=1)  # the broker's clock is not ours
-
-
-def look_up_order(order: Order, *, adapter: BrokerAdapter, fence: Fence) -> Applied | None:
-    """Ask for an order whose outcome is unknown, by its client order id; adopt what is found.
-
-    Where the broker proves that it has no such order and takes an id only once (class A), the order goes back to
-    ``INITIALIZED`` and is sent again with the same id. Elsewhere it stays as it is, for a person to settle.
-    Returns what was applied, or None. Safe to call at any time.
-    """
-    failpoint("lookup.before")
-    try:
-        report = adapter.get_order(order.cl_ord_id)
-        failpoint("lookup.after")
-    except (OutcomeUnknown, NotSent) as error:
-        note_check(order.id, f"look-up failed: {error}"[:200])
-        return None
-    if report is not None:
-        applied = apply_execution_report(report, account_id=order.account_id, origin=Origin("lookup", fence))
-        if applied is not None and applied.missing_fills:
-            _fetch_missing(order, report.transact_time, adapter, fence)
-        return applied
-    if adapter.capabilities.idempotency_class is not IdempotencyClass.A:
-        note_check(order.id, "the broker does not list it, which proves nothing")
-    elif order.checks < len(settings.LOOKUP_DELAYS_SECONDS) - 1:
-        note_check(order.id, "the broker does not have it yet")  # what was sent last may still be on its way
-    else:
-        _send_again(order, fence)
-    return None
-
-
-def _send_again(order: Order, fence: Fence) -> None:
-    """Have an order sent again that a class A broker has not got after all look-ups, ever more slowly."""
-    wait = dt.timedelta(seconds=backoff_seconds(order.attempt)) if order.attempt > 1 else dt.timedelta()
-    undo_submission(
-        order.id,
-        order.attempt,
-        "the broker has no such order",
-        eligible_at=timezone.now() + wait,
-        fence=fence,
-    )
-    if order.attempt >= ALARMING_ATTEMPTS:
-        detail = f"sent {order.attempt} times, and the broker does not have it"
-        open_item(AttentionItem.Kind.OUTCOME_UNKNOWN, order=order, detail=detail)
-
-
-def _fetch_missing(order: Order, since: dt.datetime, adapter: BrokerAdapter, fence: Fence) -> None:
-    try:
-        fetch_fills(order.account_id, since=since, adapter=adapter, fence=fence)
-    except (OutcomeUnknown, NotSent) as error:
-        note_check(order.id, f"fills not fetched: {error}"[:200])
 
 
 def verify_account(
@@ -110,14 +60,16 @@ def verify_account(
             note_check(order.id, f"check failed: {error}"[:200])
         return []
     for order in orders:
-        reports = [found[link] for link in links[order.id] if link in found]
-        for report in reports:
+        for link in links[order.id]:
+            alarm_duplicates(order, [one.broker_order_id for one in reports if one.cl_ord_id == link])
+        reports_of_it = [found[link] for link in links[order.id] if link in found]
+        for report in reports_of_it:
             result = apply_execution_report(report, account_id=account_id, origin=Origin("poll", fence))
             applied += [result] if result else []
         if counts:
-            note_check(order.id, "" if reports else "the broker does not list it")
-        if reports:
-            applied += settle_requests(order.id, reports[-1], fence=fence)
+            note_check(order.id, "" if reports_of_it else "the broker does not list it")
+        if reports_of_it:
+            applied += settle_requests(order.id, reports_of_it[-1], fence=fence)
     return applied
 
 
@@ -134,6 +86,7 @@ def fetch_fills(
     return applied
 
 
+@retried
 def note_check(order_id: uuid.UUID, why: str) -> None:
     """Count one check of an order that has not ended, set the next, and tell the operators when it drags on."""
     with transaction.atomic():

@@ -5,7 +5,13 @@ executions count, ``requests`` our cancels and replaces, ``transitions`` the tab
 together, ``codec`` their JSON. FIX 4.4, Volume 4 (order state change matrices) is the source.
 """
 
-from orders.state.codec import event_from_dict, event_to_dict, state_from_dict, state_to_dict
+from orders.state.codec import (
+    event_from_dict,
+    event_of_record,
+    event_to_dict,
+    state_from_dict,
+    state_to_dict,
+)
 from orders.state.events import (
     Acknowledged,
     Bust,
@@ -84,6 +90,7 @@ __all__ = [
     "Triggered",
     "apply",
     "event_from_dict",
+    "event_of_record",
     "event_to_dict",
     "replay",
     "state_from_dict",

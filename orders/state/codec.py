@@ -42,6 +42,15 @@ def event_from_dict(data: Json) -> Event:
     return event
 
 
+def event_of_record(data: Json) -> Event | None:
+    """Rebuild the event that a history row's data holds, whatever else it says; None where it holds none."""
+    event_type = _EVENTS.get(data.get("kind", ""))
+    if event_type is None:
+        return None
+    names = {"kind", *(field.name for field in fields(event_type))}
+    return event_from_dict({name: value for name, value in data.items() if name in names})
+
+
 def state_to_dict(state: OrderState) -> Json:
     """Return the whole state, from which ``state_from_dict`` makes an equal one."""
     result: Json = {"order_qty": str(state.order_qty), "phase": str(state.phase)}

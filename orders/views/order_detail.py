@@ -13,7 +13,9 @@ from django.views.decorators.http import require_safe
 
 from orders.models import Order
 from orders.selectors import timeline_of
+from orders.views.order_requests import may_cancel, may_replace
 from orders.views.pages import is_refresh, live_part, page, unchanged
+from orders.views.request_wording import request_words, terms_words
 from orders.views.timeline import entries_of, stages_of
 from orders.views.wording import words_for
 
@@ -30,9 +32,13 @@ def order_detail(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
     order = get_object_or_404(orders, pk=order_id, user=request.user.pk)
     events = timeline_of(order)
     fills = list(order.executions.order_by("transact_time", "id"))
+    requests = list(order.requests.order_by("-id"))
     now = timezone.now()
     context = {
         "order": order,
+        "requests": [(asked, terms_words(asked), request_words(asked, order, now)) for asked in requests],
+        "may_cancel": may_cancel(order, requests),
+        "may_replace": may_replace(order, requests),
         "words": words_for(order, now),
         "stages": stages_of(order, events),
         "entries": entries_of(order, events, fills),

@@ -18,7 +18,7 @@ from orders.selectors import fleet_is_alive
 from orders.services.intake import AlreadyRecorded, record_order
 from orders.services.quotas import QuotaExceeded
 from orders.views.receipt import Budget
-from orders.views.refusals import nothing_to_size, over_quota
+from orders.views.refusals import key_conflict, nothing_to_size, over_quota
 from orders.views.waiting import (
     DATABASE_DOWN,
     answers,
@@ -131,8 +131,5 @@ def _check_ord_type(account: BrokerAccount, request: OrderRequest) -> None:
 def _repeated(order_id: uuid.UUID | None, digest: str) -> PlacedOrder:
     order = Order.objects.get(pk=str(order_id))
     if order.request_digest != digest:
-        detail = "The Idempotency-Key was used before, with another request."
-        raise ProblemError(
-            Problem(ProblemType.IDEMPOTENCY_CONFLICT, detail, extra={"order_id": str(order_id)})
-        )
+        raise ProblemError(key_conflict(order_id))
     return PlacedOrder(order, is_answerable(order), repeated=True)

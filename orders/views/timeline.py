@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,23 @@ from orders.models import Execution, Order, OrderEvent
 from orders.views.wording import SOURCES, STAGES, event_words, humanise
 
 _SHOWN = frozenset(["kind", "reason", "why", "exec_id", "last_qty", "last_px"])
+_OF_REQUESTS = frozenset(
+    [
+        "CancelRecorded",
+        "ReplaceRecorded",
+        "CancelRequested",
+        "ReplaceRequested",
+        "RequestNotSent",
+        "RequestOutcomeUnknown",
+        "PendingCancel",
+        "PendingReplace",
+        "Replaced",
+        "CancelRejected",
+        "ReplaceRejected",
+    ]
+)
+"""Events of a cancel or replace: their stages are not those of the order's own way."""
+_MAY_ANSWER = frozenset(["Canceled", "Heard"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +57,15 @@ class Entry:
 
 
 def stages_of(order: Order, events: Iterable[OrderEvent]) -> list[Stage]:
-    """Return every stage that the events carry, by time; one that came twice is there twice.
+    """Return every stage of the order's own way, by time; one that came twice is there twice.
 
     ``OrderEvent.stages`` maps a stage to an ISO 8601 time with its zone.
     """
-    reached = {(datetime.fromisoformat(at), stage) for event in events for stage, at in event.stages.items()}
+    reached = {
+        (datetime.fromisoformat(at), stage)
+        for event in _own_events(events)
+        for stage, at in event.stages.items()
+    }
     reached.add((order.received_at, "received"))
     # A stage's time is kept in the event's JSON and in the order's column: to the same microsecond.
     known = sorted(reached, key=lambda item: (item[0], _rank(item[1])))
@@ -65,6 +86,15 @@ def stages_of(order: Order, events: Iterable[OrderEvent]) -> list[Stage]:
         )
         before = at
     return rows
+
+
+def _own_events(events: Iterable[OrderEvent]) -> Iterator[OrderEvent]:
+    """Leave out what a cancel or replace went through, and its answers, which may come as the order's end."""
+    asked = False
+    for event in events:
+        asked = asked or event.kind in _OF_REQUESTS
+        if event.kind not in _OF_REQUESTS and not (asked and event.kind in _MAY_ANSWER):
+            yield event
 
 
 def entries_of(order: Order, events: Iterable[OrderEvent], fills: Sequence[Execution]) -> list[Entry]:

@@ -1,25 +1,26 @@
-"""Record in a thread, wait on the loop, answer with what the order's row says."""
+"""Record in a thread, wait on the loop, answer with what the row says."""
 
 import asyncio
-import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import structlog
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db.models import QuerySet
 
 from failpoints import failpoint
 from orders.intake.problem import Problem, ProblemError, ProblemType
-from orders.models import Order
+from orders.models import Order, OrderRequest
 from orders.views.receipt import Budget
 from tasks.dispatch import hand_over
 from tasks.replies import TooManyWaiting, Waiter, board, is_answerable
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Row = TypeVar("Row", bound=Order | OrderRequest)
 
 log = structlog.get_logger(__name__)
 
@@ -53,9 +54,14 @@ async def release_connection() -> None:
     await sync_to_async(release)()
 
 
+async def start_listening() -> bool:
+    """See to it that replies are read in this process; return whether Redis answers."""
+    return await board().ready()
+
+
 async def require_redis() -> None:
     """Refuse before anything is recorded where Redis does not answer. Raises ``ProblemError`` (503)."""
-    if not await board().ready():
+    if not await start_listening():
         raise ProblemError(unavailable("The desk's message broker is not reachable."))
 
 
@@ -63,35 +69,45 @@ def unavailable(detail: str) -> Problem:
     return Problem(ProblemType.SERVICE_UNAVAILABLE, detail, retry_after_seconds=RETRY_AFTER_SECONDS)
 
 
-def record_and_ring(record: Callable[[], list[Order]]) -> tuple[list[Order], Waiter | None]:
-    """Record orders, register for their replies, then ring. After the commit nothing here raises."""
+def record_and_ring(record: Callable[[], Sequence[Row]]) -> tuple[list[Row], Waiter | None]:
+    """Record orders, or requests about one, register for their replies, then ring.
+
+    What is answered already is waited for by nobody. After the commit nothing here raises.
+    """
     failpoint("web.received")
-    orders = record()
-    if not orders:
-        return orders, None
+    rows = list(record())
+    if all(is_answered(row) for row in rows):
+        return rows, None
     try:
-        waiter = board().expect(order.id for order in orders)
+        waiter = board().expect(row.id for row in rows)
     except TooManyWaiting:
         waiter = None
     try:
-        hand_over(orders[0].user_id)
+        hand_over(rows[0].user_id)
     except Exception:
-        log.exception("orders not handed over, the sweep will", user_id=orders[0].user_id)
-    return orders, waiter
+        log.exception("not handed over, the sweep will", user_id=rows[0].user_id)
+    return rows, waiter
 
 
-async def answers(orders: Sequence[Order], waiter: Waiter | None, budget: Budget) -> tuple[list[Order], bool]:
-    """Wait within the budget; return the orders as they stand and whether all could be answered."""
+async def answers(rows: Sequence[Row], waiter: Waiter | None, budget: Budget) -> tuple[list[Row], bool]:
+    """Wait within the budget; return the rows as they stand and whether all could be answered."""
     if waiter is not None:
         with waiter:
             await waiter.wait(budget.left_seconds)
-        ids = [order.id for order in orders]
         try:
-            orders = await asyncio.wait_for(in_database(_reread, ids), REREAD_SECONDS)
+            rows = await asyncio.wait_for(in_database(_reread, rows), REREAD_SECONDS)
         except (*DATABASE_DOWN, TimeoutError) as error:
-            log.warning("order not read again", error=str(error))
-    return list(orders), all(is_answerable(order) for order in orders)
+            log.warning("not read again", error=str(error))
+    return list(rows), all(is_answered(row) for row in rows)
 
 
-def _reread(order_ids: list[uuid.UUID]) -> list[Order]:
-    return list(Order.objects.filter(id__in=order_ids).order_by("id"))
+def is_answered(row: Order | OrderRequest) -> bool:
+    """Say whether the sender can be told what has become of an order, or of a request about one."""
+    return is_answerable(row) if isinstance(row, Order) else not row.is_open
+
+
+def _reread(rows: Sequence[Row]) -> list[Row]:
+    found: QuerySet[Any] = type(rows[0])._default_manager.filter(pk__in=[row.pk for row in rows])
+    if isinstance(rows[0], OrderRequest):
+        found = found.select_related("order")
+    return list(found.order_by("pk"))

@@ -18,9 +18,8 @@ function fitPriceFields(form) {
   }
 }
 
-function setUpOrderForm(form) {
-  fitPriceFields(form);
-  form.elements.ord_type.addEventListener("change", () => fitPriceFields(form));
+// A form that is being sent says so and cannot be sent twice.
+function setUpBusyForm(form) {
   const button = form.querySelector("button[type=submit]");
   const waiting = form.querySelector("[data-waiting]");
   const setBusy = (busy) => {
@@ -29,12 +28,16 @@ function setUpOrderForm(form) {
   };
   form.addEventListener("submit", () => setBusy(true));
   // A page that comes back from the browser's cache must not stay busy.
-  window.addEventListener("pageshow", () => {
-    setBusy(false);
-    fitPriceFields(form);
-  });
+  window.addEventListener("pageshow", () => setBusy(false));
   const wrong = form.querySelector(".field.wrong input:not([disabled]), .field.wrong select");
   if (wrong) wrong.focus();
+}
+
+function setUpOrderForm(form) {
+  fitPriceFields(form);
+  form.elements.ord_type.addEventListener("change", () => fitPriceFields(form));
+  window.addEventListener("pageshow", () => fitPriceFields(form));
+  setUpBusyForm(form);
 }
 
 function setUpCopying(button) {
@@ -67,5 +70,6 @@ document.addEventListener("htmx:afterSwap", () => {
 
 document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("[data-order-form]").forEach(setUpOrderForm);
+  document.querySelectorAll("[data-busy-form]").forEach(setUpBusyForm);
   document.querySelectorAll("[data-copy]").forEach(setUpCopying);
 });

@@ -39,8 +39,10 @@ import kombu.transport.redis  # noqa: E402, F401
 
 import brokers.alpaca.adapter  # noqa: E402
 import brokers.paper.factory  # noqa: E402, F401
+import tasks.dead_letters  # noqa: E402
 import tasks.execution  # noqa: E402
 import tasks.fleet.worker  # noqa: E402
+import tasks.orphans  # noqa: E402
 import tasks.pool  # noqa: E402
 import tasks.sweeps  # noqa: E402, F401
 from brokers.vault.open_broker import load_master_key  # noqa: E402

@@ -16,9 +16,9 @@ from kombu.exceptions import OperationalError as BrokerDown
 from failpoints import failpoint
 from orders.selectors import has_open_orders, has_undelivered_orders, next_due_at
 from orders.services.leases import Fence, LeaseLost, expire_lease, take_lease
-from tasks import routing
+from tasks import dead_letters, routing
 from tasks.fleet.session import TraderSession
-from tasks.fleet.slots import Slot, boottime
+from tasks.fleet.slots import LEAVE_POOL, RELEASE_TRADER, Slot, boottime
 
 if TYPE_CHECKING:
     from celery.worker.consumer import Consumer
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 TICK_SECONDS = 1.0
+TICKS_BEFORE_EXIT = 2  # what Redis was asked for before is answered within a second
 LEAVING = -1
 NOBODY = 0  # no user has this id
 RETRY_SECONDS = 1.0  # after PostgreSQL was away
@@ -41,6 +42,7 @@ class WorkerProcess:
         self._consumer: Consumer | None = None
         self._tick_timer: Any = None
         self._due_timer: Any = None
+        self._ticks_out_of_pool = 0
 
     # --- Celery's loop ---
 
@@ -69,7 +71,11 @@ class WorkerProcess:
         if parent is not None and wait([parent.sentinel], timeout=0):
             log.warning("supervisor gone, leaving", worker=self.name)
             self.leave()
-        elif self.session is not None and self._is_released():
+        elif self.session is None:
+            self._leave_pool_if_asked()
+        elif self.slot.lost == self.session.fence.epoch:
+            self._regain_lease()
+        elif self._is_released():
             self.leave()
 
     def leave(self) -> None:
@@ -78,6 +84,25 @@ class WorkerProcess:
             self._consumer.cancel_task_queue(routing.user_queue(self.session.user_id))
         self.let_go()
         celery.worker.state.should_stop = 0  # type: ignore[assignment]
+
+    def _leave_pool_if_asked(self) -> None:
+        """Take no more claims, then exit, unless a claim that was under way has bound us meanwhile."""
+        if self.slot.release != LEAVE_POOL and not self._ticks_out_of_pool:
+            return
+        if not self._ticks_out_of_pool and self._consumer is not None:
+            failpoint("leave_pool.before")
+            self._consumer.cancel_task_queue(routing.POOL_QUEUE)
+        self._ticks_out_of_pool += 1
+        if self._ticks_out_of_pool > TICKS_BEFORE_EXIT:
+            log.info("left the pool", worker=self.name)
+            self.slot.user_id = LEAVING
+            celery.worker.state.should_stop = 0  # type: ignore[assignment]
+
+    def _regain_lease(self) -> None:
+        """Take the lease anew that the supervisor could not renew; leave where another worker has it."""
+        self.slot.lost = 0
+        self.slot.deadline = 0.0
+        self._work_unasked()
 
     def let_go(self) -> None:
         """Release the lease, then look once more: an order recorded meanwhile is claimed by another worker."""
@@ -181,10 +206,12 @@ class WorkerProcess:
         if boottime() < self.slot.deadline:
             return
         started = boottime()
+        failpoint("lease.before_retake")
         expire_lease(user_id=session.user_id, epoch=session.fence.epoch)
         fence = take_lease(
             user_id=session.user_id, worker=self.name, host=session.fence.host, pid=session.fence.pid
         )
+        failpoint("lease.after_retake")
         if fence is None:
             self.leave()
             raise LeaseLost("another worker has taken over")
@@ -195,11 +222,24 @@ class WorkerProcess:
         if self._due_timer is not None:
             self._due_timer.cancel()
         if self._consumer is not None:
-            self._due_timer = self._consumer.timer.call_after(seconds, self.work)
+            self._due_timer = self._consumer.timer.call_after(seconds, self._work_unasked)
+
+    def _work_unasked(self) -> None:
+        """Work because its time has come; to the operators it is as if the doorbell had rung."""
+        session = self.session
+        if session is None:
+            return
+        args, queue = [session.user_id], routing.user_queue(session.user_id)
+        try:
+            self.work()
+        except Exception as error:
+            dead_letters.count_failure("orders.execute", args, error, queue=queue, worker=self.name)
+            raise
+        dead_letters.count_success("orders.execute", args)
 
     def _is_released(self) -> bool:
         idle_since = self.slot.idle_since
-        wanted = bool(self.slot.release) or boottime() - idle_since > settings.WORKER_IDLE_SECONDS
+        wanted = self.slot.release == RELEASE_TRADER or boottime() - idle_since > settings.WORKER_IDLE_SECONDS
         if not idle_since or not wanted or self.session is None:
             return False
         close_old_connections()  # an idle worker's connection may be older than PostgreSQL's last start

@@ -17,9 +17,10 @@ from orders.models import Order, OrderRequest
 from orders.selectors import has_open_orders, orders_due, unsent_orders, unsent_requests
 from orders.services.executions import Applied
 from orders.services.leases import Fence, LeaseLost
+from orders.services.lookup import look_up_order
 from orders.services.request_sending import put_off_request, send_request
 from orders.services.submission import postpone_order, submit_order
-from orders.services.verification import look_up_order, note_check, verify_account
+from orders.services.verification import note_check, verify_account
 from orders.state import IllegalTransition
 from tasks import routing
 from tasks.fleet.accounts import AccountSession, AccountUnusable

@@ -18,7 +18,8 @@ class Slot(ctypes.Structure):
         ("deadline", ctypes.c_double),  # both: CLOCK_BOOTTIME seconds until which it may act
         ("progress", ctypes.c_double),  # worker: CLOCK_BOOTTIME seconds of the main loop's last turn
         ("idle_since", ctypes.c_double),  # worker: CLOCK_BOOTTIME seconds, 0 while there is work
-        ("release", ctypes.c_int64),  # supervisor: 1 asks an idle worker to release its trader
+        ("release", ctypes.c_int64),  # supervisor: what it asks an idle worker to do, see below; 0 nothing
+        ("lost", ctypes.c_int64),  # supervisor: epoch of a lease that could not be renewed, 0 none
     )
 
     user_id: int
@@ -27,6 +28,13 @@ class Slot(ctypes.Structure):
     progress: float
     idle_since: float
     release: int
+    lost: int
+
+
+RELEASE_TRADER = 1
+"""To a worker that has a trader: let it go, unless there is work."""
+LEAVE_POOL = 2
+"""To a worker of the pool: leave it, unless it gets a trader first."""
 
 
 def boottime() -> float:

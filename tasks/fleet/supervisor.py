@@ -5,12 +5,9 @@ import os
 import signal
 import socket
 import time
-from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext
-from multiprocessing.process import BaseProcess
 
-import redis
 import structlog
 from django.conf import settings
 from django.db import Error as DatabaseDown
@@ -21,36 +18,21 @@ from failpoints import failpoint
 from orders.models import AttentionItem
 from orders.selectors import has_open_orders, users_with_open_orders
 from orders.services.attention import open_item
-from orders.services.heartbeats import beat_fleet, end_fleet
+from orders.services.heartbeats import Fleet, beat_fleet, end_fleet
 from orders.services.leases import expire_lease, renew_leases
+from orders.services.retrying import run_again
 from tasks import routing
 from tasks.fleet import worker
-from tasks.fleet.slots import Slot, boottime, create_slot
+from tasks.fleet.child import Child
+from tasks.fleet.claims import WaitingClaims
+from tasks.fleet.slots import LEAVE_POOL, RELEASE_TRADER, boottime, create_slot
 
 log = structlog.get_logger(__name__)
 
 TURN_SECONDS = 0.1
 HEARTBEAT_SECONDS = 5.0
-MOST_CLAIMS_READ = 1000
 ALARM_SECONDS = 30.0  # between two alarms that no worker is free
 REFILL_SECONDS = 0.3  # a claim just taken needs the processor more than its replacement does
-
-
-@dataclass(slots=True)
-class Child:
-    process: BaseProcess
-    slot: Slot
-    started: float
-
-    @property
-    def is_idle(self) -> bool:
-        """Still in the pool."""
-        return self.slot.user_id == 0
-
-    @property
-    def user_id(self) -> int:
-        """The trader it is bound to; 0 in the pool, and once it has let its trader go."""
-        return max(self.slot.user_id, 0)
 
 
 class Supervisor:
@@ -62,10 +44,12 @@ class Supervisor:
         self._children: dict[int, Child] = {}
         self._stopping = False
         self._next_renewal = self._next_heartbeat = self._next_alarm = 0.0
+        self._target = settings.FLEET_POOL_SIZE  # until PostgreSQL says what was decided
+        self._started = self._surplus_since = boottime()
         self._short_since = 0.0  # boottime at which the pool was last full
-        self._redis = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
-        self._redis_seen = self._redis_back = 0.0  # boottime: last answer, and since when it answers again
-        self.name = f"fleet@{socket.gethostname()}:{os.getpid()}"
+        self._claims = WaitingClaims()
+        self._host = socket.gethostname()
+        self.name = f"fleet@{self._host}:{os.getpid()}"
 
     def run(self) -> None:
         log.info("fleet up", name=self.name, pool=settings.FLEET_POOL_SIZE, most=settings.FLEET_MAX_WORKERS)
@@ -85,6 +69,7 @@ class Supervisor:
             self._reap()
             self._renew()
             self._kill_wedged()
+            self._kill_disowned()
             self._heartbeat()
         except DatabaseDown as error:
             log.warning("PostgreSQL is away", error=str(error))
@@ -112,15 +97,22 @@ class Supervisor:
         now = boottime()
         if now < self._next_renewal:
             return
-        held = {child.user_id: child for child in self._children.values() if child.user_id}
+        bound = [
+            (child, child.user_id, child.slot.epoch) for child in self._children.values() if child.user_id
+        ]
+        # Two may be bound to one trader for a moment: only the younger epoch can stand.
+        held = dict(sorted((user_id, epoch) for _, user_id, epoch in bound))
+        renewed: set[int] = set()
         if held:
             failpoint("lease.before_renew")
-            renewed = renew_leases([(user_id, child.slot.epoch) for user_id, child in held.items()])
+            renewed = run_again(lambda: renew_leases(list(held.items())))
             failpoint("lease.after_renew")
-            for user_id in renewed:
+        for child, user_id, epoch in bound:
+            if user_id in renewed and epoch == held[user_id]:
                 # From before the statement: the local deadline is never later than the database's.
-                deadline = now + settings.LEASE_TTL_SECONDS - settings.LEASE_MARGIN_SECONDS
-                held[user_id].slot.deadline = deadline
+                child.renewed(now + settings.LEASE_TTL_SECONDS - settings.LEASE_MARGIN_SECONDS)
+            else:
+                child.refused(epoch, now)
         self._next_renewal = now + settings.LEASE_RENEW_SECONDS
 
     def _kill_wedged(self) -> None:
@@ -129,47 +121,92 @@ class Supervisor:
         While Redis is away every loop stands still in its reconnect; nobody is wedged then.
         """
         now = boottime()
-        if now - self._redis_seen > 1.0:
-            self._look_at_redis()
-        if now - self._redis_seen > settings.LEASE_TTL_SECONDS:
+        if self._claims.redis_is_away():
             return
         for pid, child in self._children.items():
-            still = now - max(child.slot.progress, child.started, self._redis_back)
+            still = now - max(child.slot.progress, child.started, self._claims.back)
             if still > settings.WORKER_WEDGED_SECONDS and child.process.exitcode is None:
                 user_id = child.user_id or None
                 log.error("worker wedged, killed", pid=pid, user_id=user_id, still_seconds=round(still))
+                failpoint("wedged.before_kill")
                 child.process.kill()
+                failpoint("wedged.after_kill")
                 open_item(
                     AttentionItem.Kind.WORKER_WEDGED, user_id=user_id, detail=f"pid {pid}, {still:.0f} s"
                 )
 
+    def _kill_disowned(self) -> None:
+        """Kill a worker that neither takes its lost lease anew nor leaves: it keeps its trader's bells from others."""
+        for pid, child in self._children.items():
+            if not child.refused_since or child.process.exitcode is not None:
+                continue
+            if not child.user_id:
+                child.refused_since = 0.0  # it has let its trader go
+            elif boottime() - child.refused_since > settings.WORKER_WEDGED_SECONDS:
+                log.error("worker without a lease, killed", pid=pid, user_id=child.user_id)
+                failpoint("disowned.before_kill")
+                child.process.kill()
+                failpoint("disowned.after_kill")
+
     def _heartbeat(self) -> None:
+        """Show that this fleet works, and learn how many idle workers it is to keep."""
         now = boottime()
-        if now >= self._next_heartbeat:
-            idle = sum(child.is_idle for child in self._children.values())
-            beat_fleet(name=self.name, idle=idle, workers=len(self._children))
-            self._next_heartbeat = now + HEARTBEAT_SECONDS
+        if now < self._next_heartbeat:
+            return
+        fleet = Fleet(
+            name=self.name,
+            host=self._host,
+            pid=os.getpid(),
+            idle=self._count_idle(),
+            workers=len(self._children),
+            target=self._wanted(),
+            short_seconds=round(now - max(self._short_since, self._started)),
+        )
+        decided = beat_fleet(fleet)
+        self._target = max(settings.FLEET_POOL_SIZE, decided or 0)
+        self._next_heartbeat = now + HEARTBEAT_SECONDS
 
     # --- the pool ---
 
+    def _count_idle(self) -> int:
+        return sum(child.is_idle for child in self._children.values())
+
+    def _wanted(self) -> int:
+        """Return how many idle workers there should be, as far as there is room for them."""
+        room = settings.FLEET_MAX_WORKERS - len(self._children) + self._count_idle()
+        return max(min(self._target, room), 0)
+
     def _fork_wanted(self) -> None:
-        """Keep the pool at its size, and above it by the claims that wait, up to the most."""
-        idle = sum(child.is_idle for child in self._children.values())
-        wanted = settings.FLEET_POOL_SIZE
+        """Keep the pool at its target, and above it by the claims that wait, up to the most."""
+        idle = self._count_idle()
+        wanted = self._wanted()
         waiting = 0
         if idle <= wanted:
-            waiting = self._look_at_redis()
+            waiting = self._claims.count()
             wanted = max(wanted, waiting)
         if idle >= wanted:
             self._short_since = boottime()
         elif waiting > idle or boottime() - self._short_since >= REFILL_SECONDS:
             for _ in range(min(wanted - idle, settings.FLEET_MAX_WORKERS - len(self._children))):
                 self._fork()
+        self._shrink(idle - wanted)
         if waiting and not idle and len(self._children) >= settings.FLEET_MAX_WORKERS:
             try:
                 self._release_longest_idle()
             except DatabaseDown as error:
                 log.warning("PostgreSQL is away", error=str(error))
+
+    def _shrink(self, surplus: int) -> None:
+        """Ask idle workers to leave once there have been too many for a while; who gets a trader first, stays."""
+        now = boottime()
+        if surplus <= 0:
+            self._surplus_since = now
+        elif now - self._surplus_since >= settings.POOL_SURPLUS_SECONDS:
+            failpoint("shrink.before")
+            idle = [child for child in self._children.values() if child.is_idle]
+            for child in idle[:surplus]:
+                child.slot.release = LEAVE_POOL
+            log.info("pool made smaller", by=surplus, target=self._target)
 
     def _fork(self) -> None:
         failpoint("fork.before")
@@ -179,21 +216,6 @@ class Supervisor:
         if process.pid is not None:
             self._children[process.pid] = Child(process, slot, boottime())
         failpoint("fork.after")
-
-    def _look_at_redis(self) -> int:
-        """Return how many traders wait for a worker of the pool; 0 while Redis is away.
-
-        Traders and not claims: until one is bound, each order of a burst brings a claim of its own.
-        """
-        try:
-            claims = self._redis.lrange(routing.POOL_QUEUE, 0, MOST_CLAIMS_READ - 1)
-        except redis.RedisError:
-            return 0
-        now = boottime()
-        if now - self._redis_seen > settings.LEASE_TTL_SECONDS:
-            self._redis_back = now
-        self._redis_seen = now
-        return len({routing.claimant_of(claim) for claim in claims})
 
     def _release_longest_idle(self) -> None:
         """Ask the worker that has had nothing to do for longest to leave; without one, that is an alarm.
@@ -206,7 +228,8 @@ class Supervisor:
         resting = [child for child in children if child.slot.idle_since and child.user_id not in busy]
         chosen = min(resting, key=lambda child: child.slot.idle_since, default=None)
         for child in children:
-            child.slot.release = int(child is chosen)
+            if child.user_id:
+                child.slot.release = RELEASE_TRADER if child is chosen else 0
         if chosen is None and boottime() >= self._next_alarm:
             self._next_alarm = boottime() + ALARM_SECONDS
             log.error("no worker free", workers=len(children))
@@ -219,6 +242,7 @@ class Supervisor:
         for child in self._children.values():
             if child.process.exitcode is None and child.process.pid:
                 os.kill(child.process.pid, signal.SIGTERM)
+        failpoint("stop.after_term")
         end = time.monotonic() + settings.WORKER_STOP_SECONDS
         while any(child.process.exitcode is None for child in self._children.values()):
             if time.monotonic() > end:

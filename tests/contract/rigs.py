@@ -61,11 +61,10 @@ class Rig(Protocol):
 class PaperRig:
     """The paper exchange: the Alpaca adapter over HTTP against a real venue process."""
 
-    broker = "paper"
-
-    def __init__(self, venue: VenueProcess, symbol: str) -> None:
+    def __init__(self, venue: VenueProcess, symbol: str, broker: str = "paper") -> None:
+        self.broker = broker
         self._venue = venue
-        self._account = venue.create_account()
+        self._account = venue.create_account(unique_client_order_ids=broker == "paper")
         self.symbol = symbol
         self.set_price("100")
 

@@ -256,6 +256,16 @@ def test_lists_orders_oldest_first(rig: Rig, adapter: BrokerAdapter, new_id: New
 
 def test_an_order_that_never_was(adapter: BrokerAdapter) -> None:
     assert adapter.get_order("never-sent") is None
+    assert adapter.get_order_by_broker_id("00000000-0000-4000-8000-000000000000") is None
+    assert adapter.get_order_by_broker_id("../account") is None
+
+
+def test_an_order_is_found_by_the_brokers_own_id(rig: Rig, adapter: BrokerAdapter, new_id: NewId) -> None:
+    sent = send(adapter, resting(rig, new_id()))
+    found = adapter.get_order_by_broker_id(sent.broker_order_id)
+    assert found is not None
+    assert (found.cl_ord_id, found.broker_order_id) == (sent.cl_ord_id, sent.broker_order_id)
+    assert (found.symbol, found.side, found.order_qty) == (rig.symbol, Side.BUY, sent.order_qty)
 
 
 def test_nobody_there_and_back_again(rig: Rig, adapter: BrokerAdapter, new_id: NewId) -> None:

@@ -7,7 +7,19 @@ import pytest
 
 from desk.config import CHECKOUT
 
-TARGETS = ["setup", "run", "up", "down", "demo", "test", "lint", "bench", "help"]
+TARGETS = [
+    "setup",
+    "run",
+    "up",
+    "down",
+    "demo",
+    "test",
+    "lint",
+    "bench",
+    "chaos",
+    "chaos-mutants",
+    "help",
+]
 
 
 def make(*arguments: str, cwd: Path = CHECKOUT, path: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -59,7 +71,7 @@ def test_every_direct_import_is_required() -> None:
         if "==" in line
     }
     distributions = packages_distributions()
-    ours = {"brokers", "desk", "orders", "tasks", "tradingsite", "venue"}
+    ours = {"brokers", "desk", "failpoints", "orders", "tasks", "tradingsite", "venue"}
     missing = set()
     for package in ours:
         for path in (CHECKOUT / package).rglob("*.py"):

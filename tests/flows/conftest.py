@@ -1,11 +1,15 @@
 """The desks that flows go through: every process is real, on free ports, in a folder that goes away."""
 
 import logging
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from desk.testing import running_desk
+from tests.flows.armed import ArmedFloor
 from tests.flows.floor import Floor
 
 COMPONENTS = ("postgres", "redis", "venue", "web", "fleet", "sweeps", "beat")
@@ -42,6 +46,41 @@ def hasty_running_floor() -> Iterator[Floor]:
         floor = Floor(desk)
         yield floor
         floor.close()
+
+
+@pytest.fixture(scope="session")
+def armed_running_floor() -> Iterator[ArmedFloor]:
+    """Run a desk whose processes heed failpoints, with leases that end soon and workers that may stand still."""
+    points = Path(tempfile.mkdtemp(prefix="points-"))
+    environment = {
+        "FAILPOINTS": str(points),
+        "FLEET_POOL_SIZE": "2",
+        "FLEET_MAX_WORKERS": "24",
+        "LEASE_TTL_SECONDS": "4",
+        "LEASE_RENEW_SECONDS": "1",
+        "LEASE_MARGIN_SECONDS": "1",
+        "WORKER_WEDGED_SECONDS": "90",
+        "UNDELIVERED_SECONDS": "1",
+        "UNRESOLVED_SECONDS": "1",
+        "LOOKUP_DELAYS_SECONDS": "0,0.2,0.4,0.8",
+        "VERIFY_FIRST_SECONDS": "1",
+        "VERIFY_RETRY_SECONDS": "2",
+        "SWEEP_DUE_SECONDS": "1",
+        "SWEEP_ORPHANS_SECONDS": "1",
+    }
+    with running_desk(components=COMPONENTS, env=environment) as desk:
+        floor = ArmedFloor(desk, points)
+        floor.wait_ready()
+        yield floor
+        floor.close()
+    shutil.rmtree(points)
+
+
+@pytest.fixture(scope="module")
+def armed_books(armed_running_floor: ArmedFloor) -> Iterator[None]:
+    """Balance that desk's books."""
+    yield
+    armed_running_floor.assert_books_balance()
 
 
 @pytest.fixture(scope="module")

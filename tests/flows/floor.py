@@ -210,14 +210,17 @@ class Floor:
         """Compare every order with the venue's ledger: by this file's own reading, then by the operators' command."""
         at_venue: Counter[str] = Counter()
         filled: Counter[str] = Counter()
+        first = self._first_ids()
         for row in self._venue_rows("SELECT kind, client_order_id, qty FROM ledger"):
+            name = first.get(row["client_order_id"], row["client_order_id"])
             if row["kind"] == "accepted":
                 at_venue[row["client_order_id"]] += 1
             elif row["kind"] == "fill":
-                filled[row["client_order_id"]] += row["qty"]
+                filled[name] += row["qty"]
         orders = self.desk_rows("SELECT cl_ord_id, ord_status, cum_qty FROM orders_order")
-        known = {order["cl_ord_id"] for order in orders}
+        known = {order["cl_ord_id"] for order in orders} | first.keys()
         assert [name for name in at_venue if name not in known] == [], "the venue has orders of nobody"
+        assert [name for name in first if at_venue[name] > 1] == [], "a replace was done twice"
         for order in orders:
             unsent = order["ord_status"] in ("DENIED", "REJECTED")
             assert at_venue[order["cl_ord_id"]] == (0 if unsent else 1), order
@@ -227,6 +230,14 @@ class Floor:
         result = json.loads(done.stdout)
         assert [result[name] for name in ("lost", "duplicated", "unexplained", "indeterminate")] == [0] * 4
         assert result["accepted"] == len(orders)
+
+    def _first_ids(self) -> dict[str, str]:
+        """Return, for each replace, the client order id under which its order went first."""
+        rows = self.desk_rows(
+            "SELECT request.cl_ord_id AS name, orders_order.cl_ord_id AS first FROM orders_orderrequest AS request"
+            " JOIN orders_order ON orders_order.id = request.order_id WHERE request.kind = 'REPLACE'"
+        )
+        return {row["name"]: row["first"] for row in rows}
 
     def _venue_rows(self, query: str) -> list[Row]:
         with psycopg.connect(self.desk.conninfo(database="venue"), row_factory=dict_row) as connection:

@@ -92,6 +92,30 @@ def test_creates_traders_that_can_trade(opened: list[tuple[int, Decimal]], clien
         assert len({row[name] for row in rows}) == 3
 
 
+@pytest.mark.parametrize(("option", "broker", "unique"), [("A", "paper", True), ("C", "paper_c", False)])
+def test_the_account_is_of_the_wanted_idempotency_class(
+    monkeypatch: pytest.MonkeyPatch, option: str, broker: str, unique: bool
+) -> None:
+    from brokers.catalog import capabilities_of
+    from brokers.models import BrokerAccount
+    from brokers.paper.provision import PaperAccount
+    from orders.ledger import paper_account_ids
+    from orders.services import provisioning
+
+    asked: list[bool] = []
+
+    def create(count: int, cash: Decimal, *, unique_client_order_ids: bool, **_: str) -> list[PaperAccount]:
+        asked.append(unique_client_order_ids)
+        return [PaperAccount(account_id=str(uuid4()), account_number="PA1", key_id="K", secret="S")]
+
+    monkeypatch.setattr(provisioning, "create_accounts", create)
+    [row] = run("create_traders", "--count", "1", "--idempotency-class", option)
+    account = BrokerAccount.objects.get(pk=row["account_id"])
+    assert (account.broker, account.simulation, asked) == (broker, True, [unique])
+    assert capabilities_of(account.broker).idempotency_class == option
+    assert paper_account_ids() == [account.external_id], "ledger_check would leave it out"
+
+
 def test_the_first_login_hashes_the_password_in_full(
     opened: list[tuple[int, Decimal]], client: Client
 ) -> None:

@@ -6,7 +6,7 @@ from itertools import permutations
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from brokers.types import OrdStatus
@@ -370,6 +370,12 @@ FACTS = st.one_of(
     st.builds(Rejected, st.text(max_size=3), st.booleans()),
     st.builds(StatusReport, statuses),
 )
+FILLING = (
+    Trade,
+    Correction,
+    Bust,
+    Restated,
+)  # a restatement may be a split of the fills that have come by then
 LOCAL = {OrdStatus.INITIALIZED, OrdStatus.DENIED, OrdStatus.SUBMITTED}
 
 
@@ -391,6 +397,7 @@ def run(order_qty: Decimal, events: list[Event]) -> tuple[OrderState, list[Event
 def test_any_sequence_keeps_the_invariants(order_qty: Decimal, events: list[Event]) -> None:
     state, taken = run(order_qty, events)
     assert D(0) <= state.leaves_qty <= max(state.order_qty, D(0))
+    assert state.cum_qty >= 0
     if state.leaves_qty:
         assert state.cum_qty + state.leaves_qty == state.order_qty
     assert (state.avg_px is None) is (state.cum_qty == 0)
@@ -410,6 +417,48 @@ def test_events_and_states_survive_json(order_qty: Decimal, events: list[Event])
         assert event_from_dict(json.loads(json.dumps(event_to_dict(event)))) == event
     state, _ = run(order_qty, events)
     assert state_from_dict(json.loads(json.dumps(state_to_dict(state)))) == state
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.one_of(OWN, FACTS), max_size=15), FACTS)
+def test_a_fact_told_twice_changes_nothing_the_second_time(events: list[Event], fact: Event) -> None:
+    answers = CancelRejected | ReplaceRejected | Replaced
+    assume(
+        not (isinstance(fact, answers) and fact.id is None)
+    )  # each answers the oldest request that is open
+    once = apply(run(HUNDRED, events)[0], fact)
+    assert apply(once, fact) == once
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.lists(st.tuples(quantities, prices), min_size=1, max_size=3), max_size=3),
+    st.lists(st.sampled_from(range(3)), max_size=2, unique=True),
+    st.lists(FACTS.filter(lambda fact: not isinstance(fact, FILLING)), max_size=4),
+    st.randoms(use_true_random=False),
+)
+def test_fills_are_alike_in_whatever_order_facts_come(
+    chains: list[list[tuple[Decimal, Decimal]]], busted: list[int], others: list[Event], random: Any
+) -> None:
+    facts = list(others)
+    for number, versions in enumerate(chains):
+        names = [f"{number}.{version}" for version in range(len(versions))]
+        facts.append(Trade(names[0], *versions[0]))
+        facts += [
+            Correction(name, before, *version)
+            for before, name, version in zip(names, names[1:], versions[1:], strict=False)
+        ]
+        if number in busted:
+            facts.append(Bust(f"bust {number}", random.choice(names)))
+    outcomes = []
+    for _ in range(2):
+        random.shuffle(facts)
+        state = after(*facts)
+        fills = {fill.exec_id: (fill.last_qty, fill.last_px) for fill in state.fills}
+        outcomes.append((fills, set(state.retired), state.cum_qty, state.avg_px))
+    assert outcomes[0] == outcomes[1]
+    surviving = {number for number in range(len(chains)) if number not in busted}
+    assert set(outcomes[0][0]) == {f"{number}.{len(chains[number]) - 1}" for number in surviving}
 
 
 @settings(max_examples=200, deadline=None)

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from brokers.ids import cl_ord_id_of, new_id
 from brokers.models import BrokerAccount
-from orders.models import Execution, Order, OrderEvent, Plan, Signal, Strategy, Trader
+from orders.models import Execution, Order, OrderEvent, OrderRequest, Plan, Signal, Strategy, Trader
+from tests.factories.history import past
 
 NOON = datetime(2026, 3, 2, 12, 0, 0, 250_000, tzinfo=UTC)
 PASSWORD = "a long pass phrase"
@@ -69,7 +70,7 @@ def make_order(account: BrokerAccount, ord_status: str = "FILLED", **fields: Any
         "recorded_at": received_at + timedelta(milliseconds=4),
         "submitted_at": received_at + timedelta(milliseconds=9),
     } | fields
-    return Order.objects.create(
+    order = Order(
         id=key,
         cl_ord_id=cl_ord_id_of(key),
         working_cl_ord_id=cl_ord_id_of(key),
@@ -84,6 +85,15 @@ def make_order(account: BrokerAccount, ord_status: str = "FILLED", **fields: Any
         state={},
         **values,
     )
+    with past():
+        order.save(force_insert=True)
+    return order
+
+
+def become(order: Order, **columns: Any) -> None:
+    """Have an order's row say something else, as the desk would have left it."""
+    with past():
+        Order.objects.filter(pk=order.pk).update(**columns)
 
 
 def make_event(order: Order, kind: str = "Recorded", *, ms: float = 4, **fields: Any) -> OrderEvent:
@@ -107,6 +117,32 @@ def make_fill(order: Order, last_qty: str, last_px: str, *, exec_id: str = "", *
         last_qty=Decimal(last_qty),
         last_px=Decimal(last_px),
         **fields,
+    )
+
+
+def make_request(order: Order, kind: str = "CANCEL", status: str = "RECORDED", **fields: Any) -> OrderRequest:
+    """Make a cancel or replace a minute after the order's receipt; terms may be given as text."""
+    key = new_id()
+    recorded_at = fields.pop("recorded_at", _after(order, 60_000))
+    terms = {name: Decimal(fields.pop(name)) for name in ("order_qty", "price", "stop_px") if name in fields}
+    sent = status in ("SENT", "PENDING", "ACCEPTED", "REFUSED")
+    values = {
+        "source": "dashboard",
+        "attempt": int(sent),
+        "epoch": 1 if sent else None,
+        "submitted_at": recorded_at + timedelta(milliseconds=5) if sent else None,
+        "answered_at": None if status in OrderRequest.OPEN else recorded_at + timedelta(milliseconds=20),
+    }
+    return OrderRequest.objects.create(
+        id=key,
+        cl_ord_id=cl_ord_id_of(key),
+        order=order,
+        user=order.user,
+        kind=kind,
+        status=status,
+        received_at=recorded_at,
+        recorded_at=recorded_at,
+        **(values | terms | fields),
     )
 
 

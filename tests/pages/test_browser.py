@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
@@ -20,13 +21,15 @@ from django.db import connections
 from django.utils import timezone
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-from orders.models import AttentionItem, Heartbeat, Order
+from orders.models import AttentionItem, Heartbeat, Order, OrderRequest
 from tests.pages.rows import (
     PASSWORD,
+    become,
     make_account,
     make_event,
     make_fill,
     make_order,
+    make_request,
     make_strategy,
     make_trader,
 )
@@ -191,7 +194,7 @@ def test_the_list_follows_an_open_order_and_keeps_the_focus(tab: Page, ann: User
     tab.goto("/orders/")
     link = tab.locator(f"[id='order-{order.pk}']")
     link.focus()
-    Order.objects.filter(pk=order.pk).update(ord_status="FILLED", cum_qty=10, leaves_qty=0, avg_px=187)
+    become(order, ord_status="FILLED", cum_qty=10, leaves_qty=0, avg_px=187, ended=True, next_check_at=None)
     expect(tab.locator("tbody .status")).to_have_text("Filled")
     expect(link).to_be_focused()
     expect(tab.locator("#live")).not_to_have_attribute("hx-trigger", "every 3s")
@@ -204,8 +207,14 @@ def test_an_orders_page_follows_it_to_its_end(tab: Page, ann: User) -> None:
     expect(tab.locator(".outcome")).to_contain_text("the broker's answer is awaited")
     tab.get_by_text("What it says").click()
     make_fill(order, "10", "187.35", exec_id="fill-1")
-    Order.objects.filter(pk=order.pk).update(
-        ord_status="FILLED", cum_qty=10, leaves_qty=0, avg_px="187.35", next_check_at=None
+    become(
+        order,
+        ord_status="FILLED",
+        cum_qty=10,
+        leaves_qty=0,
+        avg_px="187.35",
+        ended=True,
+        next_check_at=None,
     )
     expect(tab.locator(".outcome")).to_contain_text("All 10 filled at 187.35 on average.")
     expect(tab.get_by_role("status")).to_contain_text("Filled.")  # read out to who cannot see it
@@ -285,6 +294,70 @@ def test_going_back_and_sending_again_leads_to_the_same_order(tab: Page, ann: Us
     assert Order.objects.count() == 1
 
 
+def test_canceling_with_the_keyboard(tab: Page, ann: User) -> None:
+    order = make_order(make_account(ann), "NEW", ord_type="LIMIT", price=187)
+    tab.goto(f"/orders/{order.pk}/")
+    tab.get_by_role("link", name="Cancel the order").focus()
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_role("heading", name="Cancel this order?")).to_be_visible()
+    tab.get_by_role("button", name="Cancel the order").focus()
+    tab.keyboard.press("Enter")
+    expect(tab.locator(".notices")).to_contain_text("The cancel is recorded")
+    expect(tab.locator(".outcome")).to_contain_text("Cancel pending.")
+    expect(tab.get_by_role("link", name="Cancel the order")).to_have_count(0)
+    assert OrderRequest.objects.get().kind == "CANCEL"
+    tab.goto("/orders/")
+    expect(tab.locator(".cell-status")).to_contain_text("Cancel pending")
+
+
+def test_what_the_broker_says_of_a_cancel_appears_by_itself(tab: Page, ann: User) -> None:
+    order = make_order(make_account(ann), "NEW", ord_type="LIMIT", price=187, received_at=timezone.now())
+    make_request(order, recorded_at=timezone.now())
+    tab.goto(f"/orders/{order.pk}/")
+    expect(tab.locator(".outcome")).to_contain_text("Cancel pending.")
+    OrderRequest.objects.update(status="REFUSED", answered_at=timezone.now(), text="not cancelable")
+    expect(tab.locator("#live")).to_contain_text("The broker refused to cancel the order. Not cancelable.")
+    expect(tab.get_by_role("link", name="Cancel the order")).to_be_visible()
+
+
+def test_replacing_the_price_only(tab: Page, ann: User) -> None:
+    order = make_order(make_account(ann), "NEW", ord_type="LIMIT", price=187)
+    _running_fleet()
+    tab.goto(f"/orders/{order.pk}/")
+    tab.get_by_role("link", name="Replace").click()
+    price = tab.get_by_label("Limit price")
+    expect(price).to_have_value("187.00")
+    expect(tab.get_by_label("Stop price")).to_have_count(0)
+    price.fill("dear")
+    tab.get_by_role("button", name="Replace the order").click()
+    expect(price).to_be_focused()
+    expect(price).to_have_accessible_description("Limit price is not a plain decimal number.")
+    price.fill("188.5")
+    tab.get_by_role("button", name="Replace the order").click()
+    expect(tab.locator(".outcome")).to_contain_text("Replace pending: limit price 188.50.")
+    request = OrderRequest.objects.get()
+    assert (request.order_qty, request.price) == (None, Decimal("188.5"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_of_a_request_fit_a_phone_and_stand_out(
+    tab: Page, ann: User, scheme: Literal["light", "dark"]
+) -> None:
+    account = make_account(ann, "An account with a rather long label of its own")
+    order = make_order(account, "NEW", ord_type="STOP_LIMIT", order_qty="1234.5", price=187, stop_px=186)
+    make_request(order, "REPLACE", "REFUSED", order_qty="123456.123456789", price="98765.123456789")
+    busy = make_order(account, "PENDING_CANCEL", ord_type="LIMIT", price=187)
+    make_request(busy, "CANCEL", "PENDING")
+    make_request(busy, "REPLACE", "SENT", order_qty="12")
+    tab.emulate_media(color_scheme=scheme)
+    for width in (320, 390, 1280):
+        tab.set_viewport_size({"width": width, "height": 844})
+        for what in (f"{order.pk}/", f"{order.pk}/cancel", f"{order.pk}/replace", f"{busy.pk}/", ""):
+            tab.goto(f"/orders/{what}")
+            assert _sticking_out(tab) == [], f"{what} at {width}"
+            assert tab.evaluate(CONTRAST) == [], f"{what} at {width}"
+
+
 def test_copying_a_webhook_and_pausing_a_strategy(tab: Page, ann: User) -> None:
     make_strategy(ann, token="abc123")
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -360,7 +433,7 @@ def test_the_admin_shows_history_and_resolves_attention(tab: Page, ann: User) ->
     _sign_in(tab, "operator")
     tab.get_by_role("link", name="Admin").click()
     tab.goto(f"/admin/orders/order/{order.pk}/change/")
-    expect(tab.get_by_text(order.cl_ord_id)).to_be_visible()
+    expect(tab.get_by_text(order.cl_ord_id).first).to_be_visible()
     expect(tab.locator("[name=_save]")).to_have_count(0)
     tab.goto("/admin/orders/attentionitem/")
     tab.locator(".action-select").check()

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from brokers.models import BrokerAccount
 from orders.models import AttentionItem, Order
-from tests.pages.rows import NOON, make_event, make_fill, make_order, make_signal, make_strategy
+from tests.pages.rows import NOON, become, make_event, make_fill, make_order, make_signal, make_strategy
 from tests.pages.test_order_list import REFRESH, version_in
 
 
@@ -81,6 +81,24 @@ def test_a_stage_that_came_twice_is_there_twice(page: Client, account: BrokerAcc
     assert labels == ["Received", "Sent to the broker", "Sent to the broker"]
 
 
+def test_a_cancel_has_its_words_and_leaves_the_orders_own_way_alone(page: Client, filled: Order) -> None:
+    before = page.get(url(filled)).context["stages"]
+    hour = 3_600_000
+    make_event(filled, "CancelRecorded", ms=hour, stages={"received": hour, "recorded": hour + 1})
+    make_event(filled, "CancelRequested", ms=hour + 5)
+    make_event(filled, "PendingCancel", ms=hour + 9, stages={"sent": hour + 6, "acknowledged": hour + 9})
+    make_event(filled, "CancelRejected", ms=hour + 20, data={"reason": "order is filled"})
+    make_event(filled, "Heard", ms=hour + 21, stages={"acknowledged": hour + 21})
+    response = page.get(url(filled))
+    assert response.context["stages"] == before
+    assert [entry.title for entry in response.context["entries"]][-5:-1] == [
+        "A cancel was asked for",
+        "Sending the cancel to the broker",
+        "The broker has taken the cancel",
+        "The broker refused the cancel",
+    ]
+
+
 def test_an_order_without_events_has_a_page(page: Client, account: BrokerAccount) -> None:
     html = page.get(url(make_order(account, "INITIALIZED", submitted_at=None))).content.decode()
     assert "waits for the trader" in html
@@ -135,7 +153,7 @@ def test_it_refreshes_until_the_order_has_ended(page: Client, account: BrokerAcc
     assert 'hx-trigger="every 1s"' in first.content.decode()
     seen = version_in(first)
     assert page.get(url(order), {"seen": seen}, headers=REFRESH).status_code == 204
-    Order.objects.filter(pk=order.pk).update(ord_status="CANCELED", next_check_at=None)
+    become(order, ord_status="CANCELED", ended=True, next_check_at=None)
     html = page.get(url(order), {"seen": seen}, headers=REFRESH).content.decode()
     assert "hx-trigger" not in html
     assert 'id="announcement" hx-swap-oob="innerHTML">Canceled.' in html
@@ -159,6 +177,6 @@ def test_it_asks_the_database_as_often_whatever_has_happened(
     for number in range(more):
         make_fill(filled, "1", "187", exec_id=f"more-{number}", transact_time=NOON)
         make_event(filled, "Trade", data={"exec_id": f"more-{number}"})
-    # session, user, time zone, order, events, fills, attention
-    with django_assert_num_queries(7):
+    # session, user, time zone, order, events, fills, attention, requests
+    with django_assert_num_queries(8):
         assert page.get(url(filled)).status_code == 200

@@ -11,9 +11,8 @@ from django.test import Client
 from django.utils import timezone
 
 from brokers.models import BrokerAccount
-from orders.models import Order
 from orders.views import order_list
-from tests.pages.rows import NOON, make_account, make_order, make_strategy
+from tests.pages.rows import NOON, become, make_account, make_order, make_strategy
 
 URL = "/orders/"
 REFRESH = {"HX-Request": "true"}
@@ -159,15 +158,15 @@ def test_it_asks_the_database_as_often_for_one_order_as_for_forty(
     strategy = make_strategy(ann)
     for _ in range(count):
         make_order(account, strategy=strategy)
-    # session, user, time zone, the filter's accounts, orders
-    with django_assert_num_queries(5):
+    # session, user, time zone, the filter's accounts, orders, their open requests
+    with django_assert_num_queries(6):
         assert len(ids(page.get(URL))) == count
 
 
 def test_it_refreshes_only_while_an_order_is_open(page: Client, account: BrokerAccount) -> None:
     order = make_order(account, "NEW")
     assert 'hx-trigger="every 3s"' in page.get(URL).content.decode()
-    Order.objects.filter(pk=order.pk).update(ord_status="CANCELED", ended=True)
+    become(order, ord_status="CANCELED", ended=True)
     assert "hx-trigger" not in page.get(URL).content.decode()
 
 
@@ -176,7 +175,7 @@ def test_a_refresh_sends_nothing_until_something_has_changed(page: Client, accou
     seen = version_in(page.get(URL))
     unchanged = page.get(URL, {"seen": seen}, headers=REFRESH)
     assert (unchanged.status_code, unchanged.content) == (204, b"")
-    Order.objects.filter(pk=order.pk).update(ord_status="PARTIALLY_FILLED", cum_qty=4)
+    become(order, ord_status="PARTIALLY_FILLED", cum_qty=4)
     changed = page.get(URL, {"seen": seen}, headers=REFRESH)
     assert changed.status_code == 200
     html = changed.content.decode()

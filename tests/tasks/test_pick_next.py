@@ -2,12 +2,26 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import pytest
 from django.utils import timezone
 
-from tasks.fleet.session import pick_next
+from brokers.errors import OutcomeUnknown
+from brokers.types import ExecType, ExecutionReport, IdempotencyClass
+from orders.models import Order
+from orders.services.changes import Origin
+from orders.services.executions import apply_execution_report
+from orders.services.leases import expire_lease, take_lease
+from tasks.fleet.session import TraderSession, pick_next
+from tasks.fleet.slots import Slot, boottime
+from tests.factories.adapters import ScriptedAdapter
+from tests.factories.alerts import record_one
+from tests.factories.reports import make_fill, make_report
+from tests.factories.traders import Desk, make_desk
 
 ACCOUNT = uuid.uuid4()
 LATER = timezone.now() + dt.timedelta(hours=1)
@@ -52,6 +66,107 @@ A, B = "A", "B"
 def test_the_next_order(rows: list[Row], blocked: set[str], chosen: int | None) -> None:
     picked = pick_next(rows, {(ACCOUNT, symbol) for symbol in blocked})  # type: ignore[arg-type]
     assert picked is (None if chosen is None else rows[chosen])
+
+
+# --- what blocks: any order of unknown outcome, whoever sent it ---
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return make_desk()
+
+
+@dataclass
+class Account:
+    """An account's session over a scripted broker that accepts everything and knows of nothing."""
+
+    adapter: ScriptedAdapter
+    account_id: uuid.UUID
+    stream: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(is_live=True))
+
+    @contextmanager
+    def holding(self, order: Order) -> Iterator[Callable[[], list[ExecutionReport]]]:
+        yield list
+
+
+def new_session(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> tuple[TraderSession, ScriptedAdapter]:
+    """Return the session of a worker that has just claimed the trader, over a broker of class C."""
+    fence = take_lease(user_id=desk.user.id, worker="worker-1@h", host="h", pid=1)
+    assert fence is not None
+    adapter = ScriptedAdapter(
+        submit=lambda command: make_report(Order.objects.get(cl_ord_id=command.cl_ord_id), ExecType.NEW),
+        idempotency_class=IdempotencyClass.C,
+    )
+    slot = Slot(deadline=boottime() + 60)
+    session = TraderSession(fence, slot)
+    account = Account(adapter, desk.account.id)
+    monkeypatch.setattr(session, "_account", lambda _: account)
+    monkeypatch.setattr("tasks.fleet.session.answer", lambda *_: None)
+    return session, adapter
+
+
+def holder_of(desk: Desk, session: TraderSession, adapter: ScriptedAdapter) -> None:
+    """Give the trader 10 AAPL, so that there is something to close."""
+    entry = record_one(desk, quantity="10")
+    session.work()
+    apply_execution_report(
+        make_fill(entry, "10"), account_id=desk.account.id, origin=Origin("stream", session.fence)
+    )
+    adapter.sent.clear()
+
+
+@pytest.mark.django_db
+def test_what_is_unknown_blocks_entries_of_its_symbol_also_for_the_next_worker(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, adapter = new_session(desk, monkeypatch)
+    holder_of(desk, session, adapter)
+    accepting, adapter.submit = adapter.submit, OutcomeUnknown("timeout")
+    unknown = record_one(desk)
+    session.work()
+    adapter.submit = accepting
+    adapter.sent.clear()
+    behind, elsewhere = record_one(desk), record_one(desk, symbol="MSFT")
+    way_out = record_one(desk, action="close_long")
+
+    def sent_by(session: TraderSession, adapter: ScriptedAdapter) -> list[str]:
+        session.work()
+        return [command.cl_ord_id for command in adapter.sent]
+
+    assert sorted(sent_by(session, adapter)) == sorted([elsewhere.cl_ord_id, way_out.cl_ord_id])
+
+    expire_lease(user_id=desk.user.id, epoch=session.fence.epoch)
+    successor, its_adapter = new_session(desk, monkeypatch)
+    assert successor.fence.epoch == session.fence.epoch + 1
+    for _ in range(6):
+        Order.objects.filter(pk=unknown.pk).update(next_check_at=timezone.now())
+        assert sent_by(successor, its_adapter) == [], "it was sent again, or what it blocks was"
+    assert Order.objects.get(pk=unknown.pk).checks >= 6
+
+    applied = apply_execution_report(
+        make_report(unknown, ExecType.NEW),
+        account_id=desk.account.id,
+        origin=Origin("stream", successor.fence),
+    )
+    assert applied is not None
+    assert sent_by(successor, its_adapter) == [behind.cl_ord_id]
+
+
+@pytest.mark.django_db
+def test_an_unknown_exit_blocks_entries_and_no_other_exit(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, adapter = new_session(desk, monkeypatch)
+    holder_of(desk, session, adapter)
+    accepting, adapter.submit = adapter.submit, OutcomeUnknown("timeout")
+    record_one(desk, action="sell", order_type="exit", quantity="4")
+    session.work()
+    adapter.submit = accepting
+    adapter.sent.clear()
+    record_one(desk)
+    second = record_one(desk, action="sell", order_type="exit", quantity="6")
+    session.work()
+    assert [command.cl_ord_id for command in adapter.sent] == [second.cl_ord_id]
 
 
 def test_another_account_is_another_place() -> None:

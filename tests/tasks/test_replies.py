@@ -68,6 +68,22 @@ def test_several_orders_are_waited_for_together(server: redis.Redis) -> None:
     run(test())
 
 
+def test_two_who_wait_for_the_same_are_both_woken_and_neither_forgets_for_the_other(
+    server: redis.Redis,
+) -> None:
+    async def test() -> None:
+        key = uuid.uuid4()
+        async with reading_board() as board:
+            with board.expect([key]) as patient, board.expect([key]) as another:
+                with board.expect([key]) as hasty:
+                    assert not await hasty.wait(0)
+                await asyncio.to_thread(reply, server, key)
+                assert await patient.wait(5)
+                assert await another.wait(5)
+
+    run(test())
+
+
 def test_beyond_the_cap_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     async def test() -> None:
         monkeypatch.setattr(settings, "REPLY_MAX_WAITERS", 1)

@@ -10,9 +10,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from brokers.errors import BrokerError
+from brokers.types import IdempotencyClass
 from brokers.vault.record import VaultError
 from orders.intake.fields import BadValue, to_ticker
-from orders.services.provisioning import CASH, TraderOptions, create_traders
+from orders.services.provisioning import CASH, PAPER_BROKERS, TraderOptions, create_traders
 
 MAX_LIMIT = 2_147_483_647
 MAX_CASH = Decimal(10) ** 12
@@ -59,6 +60,13 @@ class Command(BaseCommand):
         parser.add_argument(
             "--cash", type=_cash, default=CASH, help="US dollars in the account (default: %(default)s)"
         )
+        parser.add_argument(
+            "--idempotency-class",
+            choices=[str(name) for name in PAPER_BROKERS],
+            default=str(IdempotencyClass.A),
+            help="what the paper account does with a client order id that it has seen: A takes it once, "
+            "C again and again (default: %(default)s)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = TraderOptions(
@@ -68,6 +76,7 @@ class Command(BaseCommand):
             terms_accepted=not options["no_tos"],
             verified=not options["unverified"],
             cash=options["cash"],
+            idempotency_class=IdempotencyClass(options["idempotency_class"]),
         )
         try:
             traders = create_traders(count=options["count"], options=wanted)

@@ -24,6 +24,7 @@ from orders.models import (
     Order,
     OrderEvent,
     OrderQuota,
+    OrderRequest,
     Plan,
     Signal,
     Strategy,
@@ -37,12 +38,23 @@ from tests.pages.rows import (
     make_event,
     make_fill,
     make_order,
+    make_request,
     make_signal,
     make_strategy,
     make_trader,
 )
 
-HISTORY = [Signal, Order, Execution, OrderEvent, WorkerLease, Heartbeat, OrderQuota, AttentionItem]
+HISTORY = [
+    Signal,
+    Order,
+    OrderRequest,
+    Execution,
+    OrderEvent,
+    WorkerLease,
+    Heartbeat,
+    OrderQuota,
+    AttentionItem,
+]
 ADJUSTED = [Plan, Trader, Strategy, BrokerAccount, ApiKey]
 SECRETS = ("sealed-by-the-vault", "sealed-signing-key", "whole-token-of-the-webhook")
 
@@ -63,6 +75,7 @@ def everything(db: None) -> Order:
     order = make_order(account, signal=make_signal(strategy), strategy=strategy)
     make_event(order, data={"kind": "Recorded"}, stages={"received": 0})
     make_fill(order, "10", "187.35")
+    make_request(order, "REPLACE", "REFUSED", order_qty="12")
     AttentionItem.objects.create(user=ann, order=order, kind="OVERFILL", detail="1 too many")
     ApiKey.objects.create(user=ann, prefix="tsk_12ab", digest=b"d" * 32)
     Heartbeat.objects.create(name="fleet@host", part="fleet", at=NOON)

@@ -192,6 +192,7 @@ def test_the_schema_is_public_and_describes_what_there_is(client: Client) -> Non
     schema = json.loads(response.content)
     assert set(schema["paths"]) == {
         "/api/v1/orders", "/api/v1/orders/{order_id}", "/api/v1/accounts", "/api/v1/strategies",
+        "/api/v1/orders/{order_id}/cancel", "/api/v1/orders/{order_id}/replace",
     }  # fmt: skip
     assert set(schema["paths"]["/api/v1/orders"]) == {"get", "post"}
 

@@ -20,9 +20,10 @@ from brokers.types import ExecType, ExecutionReport, IdempotencyClass, NewOrder,
 from orders.models import AttentionItem, Order, OrderEvent
 from orders.services.executions import Applied
 from orders.services.leases import Fence, LeaseLost, expire_lease, take_lease
+from orders.services.lookup import look_up_order
 from orders.services.submission import backoff_seconds, deny_order, submit_order
-from orders.services.sweeping import deny_stale_entries
-from orders.services.verification import look_up_order, note_check, verify_account
+from orders.services.sweeping import deny_stale_entry, stale_entries
+from orders.services.verification import note_check, verify_account
 from tests.factories.adapters import ScriptedAdapter
 from tests.factories.alerts import record_one
 from tests.factories.reports import make_fill, make_report
@@ -313,7 +314,7 @@ def test_the_sweep_denies_what_nobody_sent_unless_it_waits_for_the_open(desk: De
         record_one(desk),
         record_one(waiting, received_at=late),
     )
-    assert deny_stale_entries() == 1
+    assert [deny_stale_entry(order_id) for order_id in stale_entries()] == [True]
     statuses = [Order.objects.get(pk=order.pk).ord_status for order in (stale, young, patient)]
     assert statuses == [OrdStatus.DENIED, OrdStatus.INITIALIZED, OrdStatus.INITIALIZED]
 

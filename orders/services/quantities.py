@@ -1,0 +1,62 @@
+"""How much an account may trade: its broker's steps, and what is left of a position to close."""
+
+from decimal import Decimal
+
+from django.db.models import F, Sum
+from django.db.models.functions import Coalesce, Greatest
+
+from brokers.catalog import capabilities_of
+from brokers.models import BrokerAccount
+from brokers.types import PositionEffect, Side
+from orders.intake.sizing import cap_exit, size_order
+from orders.models import OrderRequest
+from orders.selectors import closing_quantity, net_position
+
+FRACTIONAL_STEP = Decimal("0.000000001")
+
+
+def lot_step(account: BrokerAccount) -> Decimal:
+    """Return the step that an entry's quantity is a multiple of."""
+    return FRACTIONAL_STEP if capabilities_of(account.broker).fractional else Decimal(1)
+
+
+def entry_quantity(account: BrokerAccount, requested: Decimal | None, default: Decimal | None) -> Decimal:
+    """Return the quantity of an entry: what was asked for, else the default. Raises ``SizingError``."""
+    step = lot_step(account)
+    return size_order(requested, default, lot_step=step, min_qty=step, max_qty=None)
+
+
+def exit_quantity(account: BrokerAccount, symbol: str, side: Side, requested: Decimal | None) -> Decimal:
+    """Return the quantity of an exit: never more than may be closed. Raises ``SizingError``."""
+    return cap_exit(requested, closable_quantity(account, symbol, side))
+
+
+def closable_quantity(account: BrokerAccount, symbol: str, side: Side) -> Decimal:
+    """Return the position less what other exits already close, or have asked to close; below zero if overdrawn.
+
+    The account's row stays locked to the end of the transaction, so that two exits at once cannot both close the
+    same shares. Whoever locks an order's row too locks that one first: every broker's fact does (its order, then
+    by a fill's foreign key the account), and a recording locks no order's row but the new one that nobody sees.
+    """
+    BrokerAccount.objects.select_for_update(of=("self",)).get(pk=account.pk)
+    position = net_position(account, symbol)
+    held = position if side is Side.SELL else -position
+    return held - closing_quantity(account, symbol, side) - _growth(account, symbol, side)
+
+
+def _growth(account: BrokerAccount, symbol: str, side: Side) -> Decimal:
+    """Return by how much open replaces of exits would raise what they close."""
+    growing = OrderRequest.objects.filter(
+        user=account.user_id,
+        answered_at__isnull=True,  # as the index of what is open has it
+        kind=OrderRequest.Kind.REPLACE,
+        status__in=OrderRequest.OPEN,
+        order__account=account,
+        order__symbol=symbol,
+        order__side=side,
+        order__position_effect=PositionEffect.CLOSE,
+        order_qty__isnull=False,
+    )
+    more = Greatest(F("order_qty") - F("order__order_qty"), Decimal(0))
+    total: Decimal = growing.aggregate(total=Coalesce(Sum(more), Decimal(0)))["total"]
+    return total

@@ -1,0 +1,98 @@
+"""Both sets of books as they stand, read by SQL as the superuser: nothing here runs the code that is examined."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from tests.flows.floor import Floor
+
+Row = dict[str, Any]
+
+_ORDERS = """
+SELECT o.*, a.external_id AS venue_account, a.broker,
+       EXISTS (SELECT FROM orders_attentionitem AS i
+                WHERE i.order_id = o.id AND i.kind = 'OUTCOME_UNKNOWN' AND i.resolved_at IS NULL) AS listed
+  FROM orders_order AS o JOIN brokers_brokeraccount AS a ON a.id = o.account_id
+ ORDER BY o.recorded_at, o.id
+"""
+_REQUESTS = """
+SELECT r.*, o.account_id, o.ord_status AS of_order, a.external_id AS venue_account,
+       EXISTS (SELECT FROM orders_attentionitem AS i
+                WHERE i.order_id = o.id AND i.resolved_at IS NULL) AS listed
+  FROM orders_orderrequest AS r JOIN orders_order AS o ON o.id = r.order_id
+  JOIN brokers_brokeraccount AS a ON a.id = o.account_id
+ ORDER BY r.id
+"""
+_SIGNALS = "SELECT id, user_id, strategy_id, replay_key, body ->> 'id' AS alert_id FROM orders_signal"
+_LEDGER = "SELECT * FROM ledger WHERE account_id = ANY(%s::uuid[]) ORDER BY seq"
+_AT_VENUE = "SELECT * FROM orders WHERE account_id = ANY(%s::uuid[]) ORDER BY number"
+
+
+@dataclass(frozen=True)
+class Books:
+    """One reading of the desk's and the venue's tables, as rows by column name."""
+
+    orders: list[Row]  # with venue_account, broker, listed (on the attention list as unknown)
+    events: list[Row]
+    executions: list[Row]
+    requests: list[Row]  # cancels and replaces, with venue_account and listed
+    signals: list[Row]
+    accounts: list[Row]
+    leases: list[Row]
+    dead_letters: int
+    ledger: list[Row]
+    venue_orders: list[Row]
+    venue_accounts: list[Row]
+    venue_positions: list[Row]
+
+    def of_class_c(self, order: Row) -> bool:
+        """Say whether the order's broker takes an id twice."""
+        return bool(order["broker"] == "paper_c")
+
+    def unresolved(self, order: Row) -> bool:
+        """Say whether an order's outcome may stay unknown: at a class C broker, and a person has been told."""
+        return order["ord_status"] == "SUBMITTED" and self.of_class_c(order) and bool(order["listed"])
+
+
+def read_books(floor: Floor) -> Books:
+    """Read everything; what changes meanwhile may be seen in one table and not in another."""
+    accounts = floor.desk_rows(
+        "SELECT id, user_id, broker, external_id FROM brokers_brokeraccount WHERE broker LIKE 'paper%%'"
+    )
+    ours = [account["external_id"] for account in accounts]
+    return Books(
+        orders=floor.desk_rows(_ORDERS),
+        events=floor.desk_rows("SELECT * FROM orders_orderevent ORDER BY id"),
+        executions=floor.desk_rows("SELECT * FROM orders_execution ORDER BY id"),
+        requests=floor.desk_rows(_REQUESTS),
+        signals=floor.desk_rows(_SIGNALS),
+        accounts=accounts,
+        leases=floor.desk_rows("SELECT * FROM orders_workerlease"),
+        dead_letters=floor.desk_rows("SELECT count(*) AS n FROM orders_deadletter")[0]["n"],
+        ledger=venue_rows(floor, _LEDGER, ours),
+        venue_orders=venue_rows(floor, _AT_VENUE, ours),
+        venue_accounts=venue_rows(floor, "SELECT * FROM account WHERE id = ANY(%s::uuid[])", ours),
+        venue_positions=venue_rows(floor, "SELECT * FROM position WHERE account_id = ANY(%s::uuid[])", ours),
+    )
+
+
+def venue_rows(floor: Floor, query: str, *values: Any) -> list[Row]:
+    """Query the venue's own database."""
+    conninfo = floor.desk.conninfo(database="venue")
+    with psycopg.connect(conninfo, row_factory=dict_row, autocommit=True) as connection:
+        return connection.execute(query.encode(), values).fetchall()
+
+
+def by(rows: Iterable[Row], *names: str) -> dict[Any, list[Row]]:
+    """Group rows by one column, or by several as a tuple; ids as text."""
+    groups: defaultdict[Any, list[Row]] = defaultdict(list)
+    for row in rows:
+        key = tuple(str(row[name]) for name in names)
+        groups[key if len(names) > 1 else key[0]].append(row)
+    return groups

@@ -1,0 +1,127 @@
+"""One run: a stage, a load, the plan's faults one after another, then rest and judgement."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from tests.chaos import faults
+from tests.chaos.checks import check_all
+from tests.chaos.load import Load
+from tests.chaos.plan import Plan, make_plan
+from tests.chaos.quiet import wait_quiet
+from tests.chaos.report import Injected, Outcome
+from tests.chaos.requests import Journal
+from tests.chaos.stage import Stage, open_stage
+
+PRICES = {"AAPL": Decimal(227), "F": Decimal(11), "KO": Decimal(71), "MSFT": Decimal(428)}
+FAULTS_PER_SECOND = 1.0
+
+
+class NothingProven(Exception):
+    """Raised where the desk did not work at all: zeros that nobody asked for are no proof."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a run is made of; the same options give the same plan and the same wishes."""
+
+    seed: int
+    faults: int
+    seconds: float | None = None  # over which the faults are spread; None: about one a second
+    focus: Sequence[str] = ()
+    traders: int = 10
+    per_second: float = 5.0  # requests
+    changes: float = 1.0  # how much more often than usual orders are canceled and replaced
+
+    @property
+    def plan(self) -> Plan:
+        return make_plan(
+            seed=self.seed,
+            count=self.faults,
+            kinds=faults.KINDS,
+            seconds=self.faults / FAULTS_PER_SECOND if self.seconds is None else self.seconds,
+            focus=self.focus,
+        )
+
+
+def run(
+    options: Options, home: Path, say: Callable[[str], None], judge: Callable[[Stage, Outcome], None]
+) -> None:
+    """Run once in ``home``; ``judge`` gets the outcome while the stage still stands."""
+    began = time.monotonic()
+    plan = options.plan
+    home.mkdir(parents=True, exist_ok=True)
+    journal = Journal(home / "requests.jsonl")
+    with open_stage(seed=options.seed, home=home, traders=options.traders) as stage:
+        say(f"the stage stands after {time.monotonic() - began:.0f} s, {len(plan.faults)} faults to come")
+        _set_prices(stage)
+        load = Load(
+            stage.desk.url,
+            stage.traders,
+            PRICES,
+            journal,
+            seed=options.seed,
+            per_second=options.per_second,
+            changes=options.changes,
+        )
+        stage.on_wake = load.burst
+        load.start()
+        try:
+            injected = _break(stage, plan, load, say)
+        finally:
+            load.end()
+            say("healing")
+            stage.heal()
+        load.join()
+        say("waiting for quiet")
+        rest = wait_quiet(stage.floor)
+        outcome = Outcome(
+            plan=plan,
+            injected=injected,
+            hits=_hits(stage.failpoints),
+            journal=journal,
+            rest=rest,
+            result=check_all(rest.books, journal.sent),
+            deadlocks=deadlocks(stage),
+            seconds=time.monotonic() - began,
+            troubles=list(stage.reversals.failures),
+        )
+        if not outcome.result.verdicts.at_venue:
+            raise NothingProven("no order has reached the venue")
+        judge(stage, outcome)
+
+
+def _break(stage: Stage, plan: Plan, load: Load, say: Callable[[str], None]) -> list[Injected]:
+    """Inject the plan's faults at their times; one that is late goes at once."""
+    began = time.monotonic()
+    injected = []
+    for fault in plan.faults:
+        load.wait_until(began + fault.at_seconds)
+        at = time.monotonic() - began
+        done = faults.inject(stage, fault.rng(), fault.kind)
+        injected.append(Injected(fault.number, at, fault.kind, done))
+        if (fault.number + 1) % 25 == 0:
+            say(f"{at:6.0f} s, {fault.number + 1} faults")
+    load.wait_until(began + plan.seconds)
+    return injected
+
+
+def _set_prices(stage: Stage) -> None:
+    """Have every symbol begin its walk where the seed's limit orders expect it."""
+    for symbol, price in PRICES.items():
+        stage.floor.venue("POST", "/control/prices", {"symbol": symbol, "price": str(price), "pinned": False})
+
+
+def _hits(folder: Path) -> Counter[str]:
+    return Counter(path.name.rpartition(".hit-")[0] for path in folder.glob("*.hit-*"))
+
+
+def deadlocks(stage: Stage) -> list[str]:
+    """Return what PostgreSQL has logged of deadlocks; its counters do not outlive a crash, its log does."""
+    lines = stage.desk.read_log("postgres").splitlines()
+    return [line for line in lines if "deadlock detected" in line]

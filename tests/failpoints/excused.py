@@ -1,0 +1,71 @@
+"""What ``effects`` finds and needs no point of its own, each with its reason. A line that excuses nothing fails."""
+
+PASSED_ON: dict[str, tuple[str, str]] = {
+    # a function whose effect is its callers': kind, reason
+    "orders/services/changes.py:Change.save": (
+        "write",
+        "part of the transaction of whoever locked the order",
+    ),
+    "orders/services/changes.py:change_order": (
+        "write",
+        "part of the transaction of whoever locked the order",
+    ),
+    "orders/services/changes.py:write_event": (
+        "write",
+        "part of the transaction of whoever locked the order",
+    ),
+    "orders/services/changes.py:note_reply": ("write", "one statement; its caller tells the sender first"),
+    "orders/services/attention.py:close_items": ("write", "part of the transaction that settles the order"),
+    "orders/services/quotas.py:spend_quota": ("write", "part of recording"),
+    "orders/services/leases.py:take_lease": ("write", "one statement; what it means depends on who takes"),
+    "orders/services/leases.py:renew_leases": ("write", "one statement of the supervisor's turn"),
+    "orders/services/leases.py:expire_lease": (
+        "write",
+        "one statement; its callers differ in what they know",
+    ),
+    "tasks/routing.py:ring": ("publish", "whoever rings knows what was committed before"),
+}
+
+SHOWN_ELSEWHERE: dict[str, tuple[str, str]] = {
+    # an effect whose point stands in another function: that function, reason
+    "brokers/alpaca/transport.py:_GuardedConnection.endheaders broker: endheaders": (
+        "brokers/alpaca/transport.py:Outgoing.depart",
+        "called right before the first byte is written",
+    ),
+    "orders/services/sweeping.py:sweep_lock commit": (
+        "tasks/sweeps.py:due",
+        "a sweep's lock lasts as long as the caller's block, which has the points",
+    ),
+    "orders/services/attention.py:retell_item write: update": (
+        "orders/services/attention.py:open_item",
+        "called right before; without this the item keeps its older text",
+    ),
+    "orders/services/requests.py:_cancel write: _cancel_unsent": (
+        "orders/services/requests.py:_record",
+        "called in its transaction",
+    ),
+    "orders/services/requests.py:_cancel write: _hand_in": (
+        "orders/services/requests.py:_record",
+        "called in its transaction",
+    ),
+    "orders/services/requests.py:_replace write: _hand_in": (
+        "orders/services/requests.py:_record",
+        "called in its transaction",
+    ),
+    "tasks/fleet/session.py:TraderSession._wake publish: ring": (
+        "orders/services/verification.py:check_all_now",
+        "called right before; a lost bell leaves the orders due",
+    ),
+}
+
+NOT_ON_AN_ORDERS_WAY: dict[str, str] = {
+    # a file, or one effect of a function: reason
+    "orders/services/api_keys.py": "a trader's keys, from the command line",
+    "orders/services/demo.py": "the demo's trader, before anything is traded",
+    "orders/services/heartbeats.py": "says that a part of the desk works; the next beat says it again",
+    "orders/services/provisioning.py": "makes traders, before anything is traded",
+    "orders/services/strategies.py": "an operator pauses a strategy: one row, whole or not at all",
+    "orders/services/attention.py:resolve_item write: update": "an operator closes an item: one row",
+    "orders/services/attention.py:resolve_items write: update": "the same for several: one statement",
+    "tradingsite/bench/database.py": "measures a database of its own",
+}

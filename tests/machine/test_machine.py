@@ -1,0 +1,28 @@
+"""Orders, fills, crashes and restarts by the thousand, without processes.
+
+``MACHINE_EXAMPLES`` sets how many days are played, ``MACHINE_STEPS`` how long each is; ``MACHINE_SHRINK=1`` has the
+shortest day looked for that fails, which takes minutes.
+"""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.machine.desk_machine import DeskMachine
+
+PROFILE = settings(
+    max_examples=int(os.environ.get("MACHINE_EXAMPLES", "60")),
+    stateful_step_count=int(os.environ.get("MACHINE_STEPS", "50")),
+    phases=[Phase.generate, *([Phase.shrink] if os.environ.get("MACHINE_SHRINK") else [])],
+    print_blob=False,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.mark.usefixtures("quick")
+def test_no_order_is_lost_and_none_is_sent_twice() -> None:
+    run_state_machine_as_test(DeskMachine, settings=PROFILE)
