@@ -41,6 +41,7 @@ WEIGHTS = {
     "cancel": 8,
     "replace": 8,
 }
+RECENT_ORDERS = 12
 CHANGES = ("near", "cancel", "replace")
 
 
@@ -207,7 +208,7 @@ class Load:
         if what == "repeat" and self._recent:
             return [(self._recent[int(place * len(self._recent))], 0.0)]
         if what in ("cancel", "replace") and self._resting:
-            return [(self._change(what, self._resting[int(place * len(self._resting))]), 0.0)]
+            return self._changes(what, place)
         if what in ("market", "far", "near"):
             return [(self._order(what, trader, symbol), 0.0)]
         wish = self._alert(trader, symbol, self._rng.randint(1, 5), leaves=what == "exit")
@@ -228,6 +229,15 @@ class Load:
             part = Decimal("0.7") if what == "far" else Decimal(self._rng.randint(9970, 10010)) / 10_000
             body |= {"order_type": "LIMIT", "price": str((self._prices[symbol] * part).quantize(CENT))}
         return Wish("order", trader, f"chaos-{self._seed}-{next(self._numbers)}", "/api/v1/orders", body)
+
+    def _changes(self, what: str, place: float) -> list[tuple[Wish, float]]:
+        """Draw a cancel or replace of one of the last orders; of replaces some are thought better of at once."""
+        recent = self._resting[-RECENT_ORDERS:]
+        order = recent[int(place * len(recent))]
+        wishes = [(self._change(what, order), 0.0)]
+        if what == "replace" and self._rng.random() < 0.4:
+            wishes.append((self._change("cancel", order), self._rng.choice((0.05, 0.3, 1.0))))
+        return wishes
 
     def _change(self, what: str, order: Resting) -> Wish:
         body = {}

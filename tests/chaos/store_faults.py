@@ -83,14 +83,10 @@ def postgres_restart(stage: "Stage", rng: random.Random) -> str:
 def _hunt(stage: "Stage", wanted: int, seconds: float) -> None:
     """End sessions that are committing until there were enough or the time is up, then have commits be fast again."""
     end = time.monotonic() + seconds
-    try:
-        while wanted > 0 and time.monotonic() < end:
+    with contextlib.suppress(psycopg.Error):  # PostgreSQL is away, and healing resets what is left
+        while wanted > 0 and time.monotonic() < end and not stage.reversals.wait(0.02):
             wanted -= len(stage.query(COMMITTING))
-            if stage.reversals.wait(0.02):
-                return
-    finally:
-        with contextlib.suppress(psycopg.Error):  # PostgreSQL is away; healing resets what is left
-            _slow_commits(stage, 0)
+        _slow_commits(stage, 0)
 
 
 def _slow_commits(stage: "Stage", microseconds: int) -> None:

@@ -25,6 +25,16 @@ class ArmedFloor(Floor):
         """Wait until orders are taken: a fleet that was just started or killed needs a moment."""
         wait_until("the desk is ready", lambda: self.http.get("/readyz").status_code == 200)
 
+    def heal(self) -> None:
+        """Heal once everybody is back: to the floor, what was killed so often looks as if it would not live."""
+
+        def is_back() -> bool:
+            components = self.desk.status()["components"].values()
+            return all(component["state"] in ("ready", "stopped") for component in components)
+
+        wait_until("every process is back", is_back, seconds=40)
+        super().heal()
+
     def arm(self, point: str, action: str) -> None:
         arm(self._points, point, action)
 

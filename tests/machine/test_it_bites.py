@@ -64,7 +64,7 @@ BREAKS: dict[Break, str] = {
     epochs_are_not_checked: "under the epoch",
     deadlines_are_not_checked: "a lease that has run out",
     every_attempt_has_a_fresh_id: "that nobody placed",
-    nobody_looks_before_a_second_sending: "at the venue twice",
+    nobody_looks_before_a_second_sending: "at the venue twice|at its venue",
 }
 
 

@@ -1,4 +1,4 @@
-"""No clock that somebody can set decides who may act: the database's rules the lease, the time since boot the worker."""
+"""No clock of a worker that can be set decides who may act: the database's does, and the time since boot."""
 
 import ast
 import inspect
