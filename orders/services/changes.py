@@ -133,7 +133,8 @@ class Change:
                 continue
             row.status = status
             row.answered_at = None if row.is_open else now
-            row.save(update_fields=["status", "answered_at"])
+            row.reason = row.text = ""  # of an answer that this one outdates
+            row.save(update_fields=["status", "answered_at", "reason", "text"])
             if not row.is_open:
                 self.answered += (row.id,)
 

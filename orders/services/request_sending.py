@@ -74,9 +74,9 @@ def send_request(
         return refuse_request(sending, error, fence=fence, sent_at=sent_at)
     except NotSent as error:
         wait = max(error.retry_after_seconds, backoff_seconds(sending.attempt))
-        return take_back_request(request_id, str(error), wait_seconds=wait, fence=fence)
+        return take_back_request(request_id, sending.attempt, str(error), wait_seconds=wait, fence=fence)
     except LeaseLost as error:
-        take_back_request(request_id, str(error), wait_seconds=0, fence=fence)
+        take_back_request(request_id, sending.attempt, str(error), wait_seconds=0, fence=fence)
         raise
     except OutcomeUnknown as error:
         return leave_request_unknown(sending, str(error), fence=fence, sent_at=sent_at)
@@ -124,7 +124,9 @@ def refuse_request(
     cl_ord_id = sending.command.cl_ord_id
     others = _others_open(sending)
     if others:
-        return take_back_request(sending.request_id, error.reason, wait_seconds=1.0, fence=fence)
+        return take_back_request(
+            sending.request_id, sending.attempt, error.reason, wait_seconds=1.0, fence=fence
+        )
     is_cancel = isinstance(sending.command, CancelOrder)
     refused = CancelRejected if is_cancel else ReplaceRejected
     now = timezone.now()
@@ -133,24 +135,30 @@ def refuse_request(
         change = Change(order, Origin("response", fence, {"sent": sent_at, "acknowledged": now}))
         change.apply(refused(cl_ord_id, reason=error.reason[:200]), at=now)
         _save_and_check_soon(change, now)
-        OrderRequest.objects.filter(pk=sending.request_id).update(
-            reason="REFUSED_BY_BROKER", text=error.reason[:500]
-        )
+        if change.changed:  # else it is answered already, by what the stream told
+            OrderRequest.objects.filter(pk=sending.request_id).update(
+                reason="REFUSED_BY_BROKER", text=error.reason[:500]
+            )
         failpoint("report.before_commit")
     failpoint("report.after_commit")
     return Applied(order, change.changed, False, change.answered)
 
 
 @retried
-def take_back_request(request_id: uuid.UUID, why: str, *, wait_seconds: float, fence: Fence) -> Applied:
-    """Take back a sending that provably did not happen, or that the broker does not have; sent again when due."""
+def take_back_request(
+    request_id: uuid.UUID, attempt: int, why: str, *, wait_seconds: float, fence: Fence
+) -> Applied:
+    """Take back a sending that provably did not happen, or that the broker does not have; sent again when due.
+
+    It needs no lease, since it only states a fact; an attempt that has begun since is not touched.
+    """
     now = timezone.now()
     order_id = OrderRequest.objects.values_list("order", flat=True).get(pk=request_id)
     with transaction.atomic():
         order = lock_order(order_id)
         request = OrderRequest.objects.select_for_update().get(pk=request_id)
         change = Change(order, Origin("worker", fence))
-        if request.status == Status.SENT and not order.ended:
+        if request.status == Status.SENT and request.attempt == attempt and not order.ended:
             change.apply(RequestNotSent(request.cl_ord_id), at=now, detail={"why": why[:200]})
             request.eligible_at = now + dt.timedelta(seconds=wait_seconds)
             request.checks = 0
@@ -208,7 +216,7 @@ def settle_requests(order_id: uuid.UUID, report: ExecutionReport, *, fence: Fenc
             continue
         wait = backoff_seconds(request.attempt) if request.attempt > 1 else 0.0
         why = f"the broker has not got it: the order is {report.ord_status}"
-        applied.append(take_back_request(request.id, why, wait_seconds=wait, fence=fence))
+        applied.append(take_back_request(request.id, request.attempt, why, wait_seconds=wait, fence=fence))
         if request.attempt >= ALARMING_ATTEMPTS:
             detail = f"{request.kind} sent {request.attempt} times, and the broker has not got it"
             open_item(AttentionItem.Kind.REQUEST_UNANSWERED, order=request.order, detail=detail)

@@ -2,7 +2,9 @@
 
 | family | what happens |
 |---|---|
-| ``kill:…``, ``stop:…``, ``sleep:worker`` | a process gets SIGKILL; SIGSTOP for 0.5 to 6 s; SIGSTOP past its lease |
+| ``kill:…``, ``term:fleet…`` | a process gets SIGKILL; a fleet SIGTERM |
+| ``stop:…`` | a process stands still for 0.5 to 6 s |
+| ``sleep:worker``, ``wedge:worker`` | one stands still past its lease, its fleet killed; for long, its fleet watching |
 | ``redis:…``, ``postgres:…`` | clients and sessions are cut, servers paused, wiped, restarted |
 | ``venue:…`` | the venue loses answers, is late, refuses, stutters |
 | ``proxy:<venue,redis,postgres>:…`` | the network between |
@@ -37,6 +39,27 @@ REQUESTS = {
     "postgres": (b"COMMIT", b"COMMIT", b""),
 }
 """Whose answer is dropped: of a request with these bytes."""
+
+PROVOCATIONS = {
+    "reap.": "kill:worker",
+    "wedged.": "wedge:worker",
+    "disowned.": "sleep:worker",
+    "lease.before_retake": "proxy:postgres:black_hole",
+    "lease.after_retake": "proxy:postgres:black_hole",
+    "lease.before_release": "kill:fleet",
+    "lease.after_release": "kill:fleet",
+    "stop.": "term:fleet2",
+    "send.duplicate": "venue:drop_response",
+    "unknown.": "venue:drop_response",
+    "lookup.": "venue:drop_response",
+    "undo.": "venue:rate_limit",
+    "gap.": "venue:stream_disconnect",
+    "fills.": "venue:stream_silence",
+    "check.": "venue:stream_silence",
+    "orphan.lease.": "sleep:worker",
+    "attention.": "wedge:worker",
+}
+"""What brings somebody past a point that nobody passes while all is well, by how its name begins."""
 
 PROXY_KINDS = tuple(f"proxy:{network}:{mode}" for network in NETWORKS for mode in NETWORK_MODES)
 FAILPOINT_KINDS = tuple(f"failpoint:{name}:{action}" for name in POINTS for action in ("kill", "stop"))
@@ -105,7 +128,9 @@ def _failpoint(stage: "Stage", rng: random.Random, rest: str) -> str:
     name, _, action = rest.rpartition(":")
     hold = process_faults.choose_hold(rng)
     stage.arming.arm(name, action, hold)
+    provocation = next((kind for start, kind in PROVOCATIONS.items() if name.startswith(start)), "")
+    provoked = f"; {inject(stage, rng, provocation)}" if provocation else ""
     if action == "kill":
-        return f"armed {name}: kill"
+        return f"armed {name}: kill{provoked}"
     alone = " without a fleet" if hold.unsupervised else ""
-    return f"armed {name}: stop for {hold.seconds:g} s{alone}"
+    return f"armed {name}: stop for {hold.seconds:g} s{alone}{provoked}"

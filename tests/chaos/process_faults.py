@@ -24,10 +24,14 @@ ROLES = (
     "postgres",
     "redis",
 )
-KINDS = (*(f"{verb}:{role}" for verb in ("kill", "stop") for role in ROLES), "sleep:worker")
+KINDS = (
+    *(f"{verb}:{role}" for verb in ("kill", "stop") for role in ROLES),
+    *("term:fleet", "term:fleet2", "sleep:worker", "wedge:worker"),
+)
 
 STOP_SECONDS = (0.5, 6.0)
 SLEEP_SECONDS = (LEASE_TTL_SECONDS + 1.5, LEASE_TTL_SECONDS + 4.5)
+WEDGE_SECONDS = 9.0
 BUSY_SHARE = 0.85
 """How often a strike at a worker is at one that has a trader, while there is one."""
 
@@ -59,6 +63,19 @@ def sleep(stage: "Stage", rng: random.Random, role: str) -> str:
     return _hold(stage, choose(stage, rng, role), role, choose_hold(rng, sleep=True))
 
 
+def wedge(stage: "Stage", rng: random.Random, role: str) -> str:
+    """Stop a worker for so long that its fleet takes it for wedged."""
+    return _hold(stage, choose(stage, rng, role), role, Hold(WEDGE_SECONDS))
+
+
+def term(stage: "Stage", rng: random.Random, role: str) -> str:
+    """End one process of a role in good order; it is started again."""
+    process = choose(stage, rng, role)
+    if process is None or not process.send(signal.SIGTERM):
+        return f"skipped: no {role} runs"
+    return f"ended {process.label} (pid {process.pid})"
+
+
 def choose(stage: "Stage", rng: random.Random, role: str) -> Process | None:
     """Draw one living process of a role; None where there is none."""
     found = [process for process in stage.processes() if process.role == role]
@@ -77,4 +94,4 @@ def _hold(stage: "Stage", process: Process | None, role: str, hold: Hold) -> str
     return f"stopped {process.label} (pid {process.pid}) for {hold.seconds:g} s{alone}"
 
 
-STRIKES = {"kill": kill, "stop": stop, "sleep": sleep}
+STRIKES = {"kill": kill, "term": term, "stop": stop, "sleep": sleep, "wedge": wedge}

@@ -39,6 +39,12 @@ def test_no_kind_is_listed_twice_and_each_has_its_strike() -> None:
         assert callable(faults._strike_of(kind))
 
 
+def test_every_provocation_is_a_kind_for_a_point_that_exists() -> None:
+    for start, kind in faults.PROVOCATIONS.items():
+        assert kind in faults.KINDS
+        assert any(name.startswith(start) for name in POINTS), start
+
+
 def test_an_unknown_kind_is_an_error() -> None:
     with pytest.raises(KeyError):
         faults.inject(roster(), random.Random(1), "kill:everybody")

@@ -36,7 +36,7 @@ def hasty_running_floor() -> Iterator[Floor]:
         "LEASE_RENEW_SECONDS": "1",
         "LEASE_MARGIN_SECONDS": "1",
         "WORKER_WEDGED_SECONDS": "4",
-        "ENTRY_MAX_AGE_SECONDS": "4",
+        "ENTRY_MAX_AGE_SECONDS": "6",
         "UNDELIVERED_SECONDS": "1",
         "LOOKUP_DELAYS_SECONDS": "0,0.2,0.4,0.8",
         "SWEEP_DUE_SECONDS": "1",

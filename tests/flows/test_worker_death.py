@@ -88,6 +88,7 @@ def test_a_fleet_restarted_by_its_operator_finishes_the_running_order(floor: Flo
     assert answer.status_code in (200, 202)
     order = floor.wait_filled(trader, answer.json()["id"])
     assert order["attempt"] == 1
+    wait_until("the new fleet shows itself", lambda: floor.http.get("/readyz").status_code == 200)
     after = floor.send(trader)
     floor.wait_filled(trader, after.json()["id"])
 

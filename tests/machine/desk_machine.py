@@ -79,7 +79,7 @@ class DeskMachine(RuleBasedStateMachine):
         arguments = data.draw(BY_NAME[name].arguments, label=name)
         try:
             getattr(self, name)(**arguments)
-            self.stage.audit.check()
+            self.stage.check()
         except BaseException:
             self._has_failed = True
             raise
@@ -92,8 +92,12 @@ class DeskMachine(RuleBasedStateMachine):
                     self.stage.heal()
                 self.stage.reckon()
         finally:
-            self.stage.close()
-            self._patches.close()
+            self.close()
+
+    def close(self) -> None:
+        """End the workers and give the world back; calling it twice is safe."""
+        self.stage.close()
+        self._patches.close()
 
     # --- web ---
 
@@ -113,7 +117,7 @@ class DeskMachine(RuleBasedStateMachine):
 
     def turn(self, pick: int, wait: int, forecast: list[Weather], fate: Fate) -> None:
         """A bell rings, after a while, in this weather; the bell of one without a worker calls for one."""
-        self.stage.clock.advance(wait)
+        self.stage.advance(wait)
         self.stage.weather.extend(forecast)
         self.stage.man()
         if ready := self.stage.ready:
@@ -137,7 +141,7 @@ class DeskMachine(RuleBasedStateMachine):
 
     def sweep(self, fate: Fate) -> None:
         """The minute of an entry is over."""
-        self.stage.clock.advance(90)
+        self.stage.advance(90)
         self.stage.sweep(fate)
 
     # --- the venue ---

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections import deque
 from collections.abc import Callable
@@ -31,6 +32,7 @@ from tests.machine.venue import Book, Weather
 from tests.machine.workers import Actor, Cast, Fate, Worker
 
 ROUNDS = 60
+LATEST_SECONDS = 60.0  # that a request travels
 LATER_SECONDS = 31.0  # longer than any wait between two looks at an order, but the slow one of resting orders
 
 
@@ -173,6 +175,20 @@ class Stage:
             if stream.is_live and stream.waiting and not worker.is_dead
         ]
 
+    # --- the clock ---
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, and what has travelled for too long arrive first."""
+        oldest = self.clock() + dt.timedelta(seconds=seconds - LATEST_SECONDS)
+        for book in self.books:
+            book.arrive_overdue(oldest)
+        self.clock.advance(seconds)
+
+    def check(self) -> None:
+        """Say whether everything is as it must be after each step."""
+        told = {report.cl_ord_id for _, stream in self.audible() for report in stream.waiting}
+        self.audit.check(told)
+
     # --- the day of reckoning ---
 
     def heal(self) -> None:
@@ -189,10 +205,10 @@ class Stage:
                 worker.turn(Fate())
             self._settle(ends_resting=number > 8)
             self._deliver_all()
-            self.audit.check()
+            self.check()
             if self._is_quiet():
                 return
-            self.clock.advance(LATER_SECONDS)
+            self.advance(LATER_SECONDS)
         raise AssertionError(f"not quiet after {ROUNDS} rounds: {self.audit.unfinished()}")
 
     def _settle(self, *, ends_resting: bool) -> None:

@@ -89,7 +89,7 @@ class Book:
         self.orders: list[VenueOrder] = []
         self.streams: list[Callable[[ExecutionReport], None]] = []
         self.weather = weather
-        self.in_transit: list[Callable[[], object]] = []
+        self.in_transit: list[tuple[dt.datetime, Callable[[], object]]] = []
         self.refused: set[str] = set()  # client order ids of new orders that it has said no to
         self._serial = count(1)
 
@@ -117,7 +117,7 @@ class Book:
         weather = self.weather.popleft() if self.weather else Weather.FAIR
         if weather in (Weather.LATE, Weather.LOST):
             if weather is Weather.LATE:
-                self.in_transit.append(action)
+                self.in_transit.append((timezone.now(), action))
             raise OutcomeUnknown(weather)
         if weather is Weather.REFUSED:
             refuse()
@@ -136,9 +136,14 @@ class Book:
 
     def arrive(self, pick: int) -> None:
         """Have a late request arrive; nobody hears the answer."""
-        action = self.in_transit.pop(pick % len(self.in_transit))
+        _, action = self.in_transit.pop(pick % len(self.in_transit))
         with contextlib.suppress(Refusal):
             action()
+
+    def arrive_overdue(self, oldest: dt.datetime) -> None:
+        """Have everything arrive that left before then: no network keeps a request for ever."""
+        while self.in_transit and self.in_transit[0][0] < oldest:
+            self.arrive(0)
 
     # --- the books ---
 
