@@ -23,6 +23,7 @@ POINTS: dict[str, str] = {
     "lease.after_retake": "that worker has asked for its lease again, and does not act on the answer yet",
     "lease.before_release": "a worker is about to let its trader go",
     "lease.after_release": "the lease is released; the last look for new orders is still to come",
+    "abandoned.before_kill": "a worker outlived its forkserver, and is about to be killed",
     "reap.before_expire": "a worker's death is seen, its lease still stands",
     "reap.after_expire": "the dead worker's lease is ended, nobody has been asked to take over",
     "wedged.before_kill": "a worker stands still for too long, and lives",

@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 BLOCK_MS = 5000
 RECONNECT_SECONDS = 0.1
 PING_SECONDS = 1.0
+REDIS_AWAY = (redis.RedisError, OSError, RuntimeError)
+"""The last is uvloop's word for a connection that was reset: "the handler is closed"."""
 
 
 def answer(order: Order, fence: Fence) -> None:
@@ -116,7 +118,7 @@ class ReplyBoard:
     async def _ping(self) -> bool:
         try:
             await self._quick.ping()
-        except (redis.RedisError, OSError):
+        except REDIS_AWAY:
             return await self._ping_again()
         return True
 
@@ -134,7 +136,7 @@ class ReplyBoard:
         try:
             await self._quick.connection_pool.disconnect()
             await self._quick.ping()
-        except (redis.RedisError, OSError):
+        except REDIS_AWAY:
             return False
         return True
 
@@ -156,7 +158,7 @@ class ReplyBoard:
                 if last_id == b"$":
                     last_id = await self._newest_id()
                 answer: Any = await self._blocking.xread({settings.REPLY_STREAM: last_id}, block=BLOCK_MS)
-            except (redis.RedisError, OSError) as error:
+            except REDIS_AWAY as error:
                 log.warning("replies not readable", error=str(error))
                 await asyncio.sleep(RECONNECT_SECONDS)
                 continue

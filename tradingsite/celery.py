@@ -1,10 +1,37 @@
 """The Celery application: ``celery -A tradingsite …``."""
 
 import os
+from typing import Any, Self
 
-from celery import Celery
+from celery import Celery, signals
+from celery.app.amqp import AMQP
+from kombu import Connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradingsite.settings")
 
-app = Celery("tradingsite")
+
+class PromptConnection(Connection):
+    """Reconnects within a second or two of Redis's return; Celery's own waits grow to half a minute."""
+
+    def ensure_connection(self, *args: Any, **kwargs: Any) -> Self:
+        """Connect, waiting 0.2 s at first between two attempts and 1 s at most."""
+        waits = {"interval_start": 0.2, "interval_step": 0.2, "interval_max": 1.0}
+        return super().ensure_connection(*args, **(waits | kwargs))
+
+
+class PromptAMQP(AMQP):
+    """Celery's messaging over such connections."""
+
+    Connection = PromptConnection
+
+
+app = Celery("tradingsite", amqp="tradingsite.celery:PromptAMQP")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+
+
+@signals.task_prerun.connect
+def drop_dead_connections(**_kwargs: Any) -> None:
+    """Let a task begin with a connection that works: one that PostgreSQL has cut would fail every task from then on."""
+    from django.db import close_old_connections
+
+    close_old_connections()

@@ -1,5 +1,6 @@
 """The fleet's supervisor: keeps a pool of idle workers, renews all leases, sees every death at once."""
 
+import datetime as dt
 import multiprocessing
 import os
 import signal
@@ -12,6 +13,7 @@ import structlog
 from django.conf import settings
 from django.db import Error as DatabaseDown
 from django.db import close_old_connections
+from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerDown
 
 from failpoints import failpoint
@@ -26,6 +28,7 @@ from tasks.fleet import worker
 from tasks.fleet.child import Child
 from tasks.fleet.claims import WaitingClaims
 from tasks.fleet.slots import LEAVE_POOL, RELEASE_TRADER, boottime, create_slot
+from tasks.host import is_gone
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +84,7 @@ class Supervisor:
         for pid, child in list(self._children.items()):
             if child.process.exitcode is None:
                 continue
+            self._end_for_certain(pid, child)
             user_id, epoch = child.user_id, child.slot.epoch
             if user_id:
                 log.warning("worker died", pid=pid, user_id=user_id, exitcode=child.process.exitcode)
@@ -91,6 +95,15 @@ class Supervisor:
                     self._claim(user_id)
             child.process.close()
             del self._children[pid]  # only now: after a failure above, the next turn tries again
+
+    @staticmethod
+    def _end_for_certain(pid: int, child: Child) -> None:
+        """Kill a child that is taken for dead and lives: a forkserver that is killed takes the exit codes along."""
+        forked_at = timezone.now() - dt.timedelta(seconds=boottime() - child.started)
+        if not is_gone(pid, forked_at):
+            log.warning("forkserver gone, its worker is killed", pid=pid, user_id=child.user_id or None)
+            failpoint("abandoned.before_kill")
+            os.kill(pid, signal.SIGKILL)
 
     def _renew(self) -> None:
         """Renew every child's lease in one statement, and tell each until when it may act."""

@@ -26,14 +26,15 @@ VERDICT = "Verdict: "
 
 def main(arguments: list[str] | None = None) -> int:
     """Run once, print the table; on a failure keep a bundle and say where."""
-    options = _options(_parse(arguments))
+    parsed = _parse(arguments)
+    options = _options(parsed)
     home = _folder() / f"chaos-{options.seed}-{time.strftime('%H%M%S')}"
     statuses = []
 
     def judge(stage: Stage, outcome: Outcome) -> None:
         say(table(outcome))
         say(f"{VERDICT}{verdict(outcome)}")
-        if not outcome.is_clean:
+        if parsed.keep or not outcome.is_clean:
             folder = home.with_name(home.name + "-bundle")
             say(f"Kept in {write_bundle(folder, stage, outcome, command_of(options))}")
             say(f"Again: {command_of(options)}")
@@ -77,6 +78,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--traders", type=int, default=10, help="how many (default: %(default)s)")
     parser.add_argument("--rate", type=float, default=5.0, help="requests a second (default: %(default)s)")
     parser.add_argument("--changes", type=float, default=1.0, help="times as many cancels and replaces")
+    parser.add_argument("--keep", action="store_true", help="keep a bundle of a clean run too")
     return parser.parse_args(arguments)
 
 

@@ -55,11 +55,11 @@ def make_plan(
 
     Every failpoint is struck twice, once to kill and once to stand still, far apart; other kinds make up the rest.
     Where there are too few faults for that, half of them are failpoints, drawn by chance. ``focus`` limits the kinds:
-    each is then as likely as the others. A kind of it may be the beginning of several (``failpoint:send.``).
+    each is then as likely as the others. What is no kind is how some begin (``failpoint:send.``).
     """
     rng = random.Random(f"plan:{seed}")
     if focus:
-        chosen = [kind for kind in kinds if kind.startswith(tuple(focus))]
+        chosen = [kind for name in focus for kind in ([name] if name in kinds else _begun_by(kinds, name))]
         drawn = _shuffled_rounds(rng, chosen, count)
     else:
         drawn = _draw(rng, kinds, count)
@@ -69,6 +69,10 @@ def make_plan(
         for number, kind in enumerate(drawn)
     ]
     return Plan(seed, seconds, tuple(faults))
+
+
+def _begun_by(kinds: Sequence[str], name: str) -> list[str]:
+    return [kind for kind in kinds if kind.startswith(name)]
 
 
 def _draw(rng: random.Random, kinds: Sequence[str], count: int) -> list[str]:

@@ -92,6 +92,22 @@ def test_postgresql_stopped_is_503_and_the_worker_comes_back_by_itself(floor: Fl
     assert sent_by == {pid}
 
 
+def test_connections_that_postgresql_cuts_are_replaced_by_everybody(floor: Floor) -> None:
+    trader = floor.trader()
+    floor.warm_up(trader)
+    others = "datname = 'tradingsite' AND pid <> pg_backend_pid()"
+    cut = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {others}"
+    for _ in range(3):
+        floor.desk_rows(cut)
+        time.sleep(0.5)
+    swept = "SELECT 1 FROM orders_heartbeat WHERE part = 'schedule' AND at > now() - interval '1 second'"
+    wait_until("the sweeps sweep again", lambda: floor.desk_rows(swept))
+    wait_until("the desk is ready", lambda: floor.http.get("/readyz").status_code == 200)
+    answer = floor.send(trader)
+    assert answer.status_code in (200, 202)
+    floor.wait_filled(trader, answer.json()["id"])
+
+
 def test_postgresql_away_for_longer_than_a_lease_is_survived(hasty_floor: Floor) -> None:
     trader, *others = hasty_floor.traders(5)
     for other in others:

@@ -1,6 +1,7 @@
 """Days that went wrong once, step by step."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from tests.machine.desk_machine import DeskMachine
 from tests.machine.venue import Weather
 from tests.machine.workers import End, Fate
 
-ENTRY = {
+ENTRY: dict[str, Any] = {
     "account": 0,
     "symbol": "AAPL",
     "action": "buy",
@@ -17,7 +18,7 @@ ENTRY = {
     "price": "100",
 }
 LIVES = Fate()
-AT_ANSWER = Fate(End.PAUSE, 4)  # submit.before, .before_commit, .after_commit, send.departing, send.after
+AT_ANSWER = Fate(End.PAUSE, at="send.after")
 
 
 @pytest.fixture

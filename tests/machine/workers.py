@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any
 
@@ -36,10 +36,11 @@ class End(Enum):
 
 @dataclass(frozen=True)
 class Fate:
-    """What happens to an actor at the so many-th failpoint that it passes from now on."""
+    """What happens to an actor once it has passed so many failpoints, of this name where one is given."""
 
     end: End = End.NONE
     after: int = 0
+    at: str = ""
 
 
 class Actor:
@@ -54,10 +55,10 @@ class Actor:
         self.passed.append(name)
         if self.is_dead:
             raise Crash(name)  # a ``finally`` of ours must not do what a dead process cannot
-        if self.fate.end is End.NONE:
+        if self.fate.end is End.NONE or self.fate.at not in ("", name):
             return
         if self.fate.after:
-            self.fate = Fate(self.fate.end, self.fate.after - 1)
+            self.fate = replace(self.fate, after=self.fate.after - 1)
         elif self.fate.end is End.CRASH:
             self.is_dead = True
             raise Crash(name)
