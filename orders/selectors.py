@@ -105,6 +105,8 @@ SENDING = (
     "checks",
     "epoch",
     "eligible_at",
+    "received_at",
+    "strategy",
 )
 
 

@@ -13,11 +13,13 @@ from typing import Any
 import structlog
 from celery import shared_task
 from django.conf import settings
+from django.db import DataError, IntegrityError
 
 from orders.selectors import has_live_lease, has_open_orders, users_without_worker
 from orders.services import orphans
 from orders.services.heartbeats import beat_orphans, forget_silent_fleets
 from orders.services.sweeping import deny_stale_entry, stale_entries
+from orders.state import IllegalTransition
 from tasks import queues, routing
 from tasks.dispatch import nudge
 from tasks.host import is_gone
@@ -25,6 +27,11 @@ from tasks.host import is_gone
 log = structlog.get_logger(__name__)
 
 Cases = Iterable[list[Any]]
+
+LEAST_CASE_SECONDS = 10.0
+"""A case waits at least so long for its turn, however often cases are looked for."""
+ENTRIES_A_CASE = 50
+"""Entries grow too old by the hundred, behind one order that cannot be sent."""
 
 
 # --- the coordinator ---
@@ -36,13 +43,14 @@ def hand_out_cases() -> dict[str, int]:
     What concerns orders comes first, and is handed out before the next kind is looked for.
     """
     forget_silent_fleets()
+    expires = max(settings.SWEEP_ORPHANS_SECONDS, LEAST_CASE_SECONDS)
     found: Counter[str] = Counter()
     for task, find in FINDERS.items():
         for args in find():
-            routing.hand_out(task, args, expires_seconds=settings.SWEEP_ORPHANS_SECONDS)
+            routing.hand_out(task, args, expires_seconds=expires)
             found[task] += 1
     for task in UPKEEP:
-        routing.hand_out(task, [], expires_seconds=settings.SWEEP_ORPHANS_SECONDS)
+        routing.hand_out(task, [], expires_seconds=expires)
     summary = {FOUND_AS[task]: found[task] for task in FINDERS}
     beat_orphans(summary | {"replies kept": queues.count_replies()})
     if any(summary.values()):
@@ -51,7 +59,8 @@ def hand_out_cases() -> dict[str, int]:
 
 
 def _stale_entries() -> Cases:
-    return [[str(order_id)] for order_id in stale_entries()]
+    ids = [str(order_id) for order_id in stale_entries()]
+    return [[ids[first : first + ENTRIES_A_CASE]] for first in range(0, len(ids), ENTRIES_A_CASE)]
 
 
 def _leases() -> Cases:
@@ -74,14 +83,14 @@ def _pools() -> Cases:
 
 
 FINDERS: dict[str, Callable[[], Cases]] = {
-    "orphans.entry": _stale_entries,
+    "orphans.entries": _stale_entries,
     "orphans.lease": _leases,
     "orphans.trader": _traders,
     "orphans.queue": _queues,
     "orphans.pool": _pools,
 }
 FOUND_AS = {
-    "orphans.entry": "entries too old",
+    "orphans.entries": "batches of entries too old",
     "orphans.lease": "leases without a process",
     "orphans.trader": "traders without a worker",
     "orphans.queue": "queues nobody reads",
@@ -93,11 +102,18 @@ UPKEEP = ("orphans.replies", "orphans.healed")
 # --- one case each ---
 
 
-@shared_task(name="orphans.entry")
-def entry(order_id: str) -> None:
-    """Deny an entry that nobody sent in time."""
-    if deny_stale_entry(uuid.UUID(order_id)):
-        log.warning("entry denied, nobody sent it in time", order=order_id)
+@shared_task(name="orphans.entries")
+def entries(order_ids: list[str]) -> None:
+    """Deny entries that nobody sent in time; one that cannot be denied holds up none of the others."""
+    failures = []
+    for order_id in order_ids:
+        try:
+            if deny_stale_entry(uuid.UUID(order_id)):
+                log.warning("entry denied, nobody sent it in time", order=order_id)
+        except (DataError, IntegrityError, IllegalTransition) as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
 
 
 @shared_task(name="orphans.lease")

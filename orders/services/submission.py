@@ -125,7 +125,7 @@ def begin_submission(
         now = timezone.now()
         if order.ord_status != OrdStatus.INITIALIZED or (order.eligible_at and order.eligible_at > now):
             return None
-        if _is_too_old(order, now):
+        if is_too_old(order, now):
             _deny(order, "TOO_OLD", "The entry was not sent before it grew too old.", Origin("worker", fence))
             return order
         attempt = order.attempt + 1
@@ -192,21 +192,21 @@ def undo_submission(
 
 @retried
 def refuse_submission(sending: Sending, error: OrderRejected, *, fence: Fence, sent_at: dt.datetime) -> Order:
-    """Record the broker's proven refusal."""
+    """Record the broker's proven refusal of this attempt; nothing where another attempt has begun since."""
     now = timezone.now()
     with transaction.atomic():
         order = lock_order(sending.order_id)
-        change_order(
-            order,
-            Rejected(error.reason[:200]),
-            at=now,
-            origin=Origin("response", fence, {"sent": sent_at, "acknowledged": now}),
-            columns={
-                "reason": "REJECTED_BY_BROKER",
-                "text": error.reason[:500],
-                "transact_time": order.transact_time or now,
-            },
+        if order.ord_status != OrdStatus.SUBMITTED or order.attempt != sending.attempt:
+            return order  # whoever is at it now knows more
+        change = Change(order, Origin("response", fence, {"sent": sent_at, "acknowledged": now}))
+        change.apply(Rejected(error.reason[:200]), at=now)
+        change.set(
+            reason="REJECTED_BY_BROKER",
+            text=error.reason[:500],
+            transact_time=order.transact_time or now,
         )
+        # An earlier attempt may still be on its way, so the broker is asked a few times more.
+        change.save(keep_following=sending.attempt > 1)
         failpoint("report.before_commit")
     failpoint("report.after_commit")
     return order
@@ -240,7 +240,7 @@ def postpone_order(order_id: uuid.UUID, why: str, *, seconds: float, fence: Fenc
         order = lock_order(order_id)
         if order.ord_status != OrdStatus.INITIALIZED:
             return
-        if _is_too_old(order, now):
+        if is_too_old(order, now):
             _deny(order, "TOO_OLD", why[:500], Origin("worker", fence))
             return
         order.eligible_at = now + dt.timedelta(seconds=seconds)
@@ -271,13 +271,12 @@ def _deny(order: Order, reason: str, text: str, origin: Origin) -> None:
     change.save(keep_following=order.attempt > 0)
 
 
-def _is_too_old(order: Order, now: dt.datetime) -> bool:
-    """An entry that waited too long is not what the trader wanted any more; an exit always is."""
-    if order.position_effect == PositionEffect.CLOSE:
+def is_too_old(order: Order, now: dt.datetime) -> bool:
+    """Say whether an entry waited so long that it is not what the trader wants any more; an exit always is."""
+    young = now - order.received_at <= dt.timedelta(seconds=settings.ENTRY_MAX_AGE_SECONDS)
+    if young or order.position_effect == PositionEffect.CLOSE:
         return False
-    if order.strategy is not None and order.strategy.queues_for_open:
-        return False
-    return now - order.received_at > dt.timedelta(seconds=settings.ENTRY_MAX_AGE_SECONDS)
+    return order.strategy is None or not order.strategy.queues_for_open
 
 
 def backoff_seconds(attempt: int) -> float:

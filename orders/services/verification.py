@@ -95,7 +95,8 @@ def note_check(order_id: uuid.UUID, why: str) -> None:
             return
         now = timezone.now()
         order.checks += 1
-        over = order.ord_status == OrdStatus.DENIED and order.checks >= settings.VERIFY_RETRIES
+        refused = order.ord_status in (OrdStatus.DENIED, OrdStatus.REJECTED)
+        over = refused and order.checks >= settings.VERIFY_RETRIES
         order.next_check_at = None if over else next_check(order, now)
         order.save(update_fields=["checks", "next_check_at"])
         if why:

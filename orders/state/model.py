@@ -34,7 +34,9 @@ class EndCause(StrEnum):
     CANCELED = "CANCELED"
     EXPIRED = "EXPIRED"
     REJECTED = "REJECTED"
-    UNKNOWN = "UNKNOWN"  # "unknown order": shown as REJECTED, withdrawn by any later sign of life
+    UNKNOWN = (
+        "UNKNOWN"  # "unknown order", or refused when sent again: REJECTED until a sign of life withdraws it
+    )
 
 
 class RequestKind(StrEnum):

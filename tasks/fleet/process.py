@@ -43,6 +43,7 @@ class WorkerProcess:
         self._tick_timer: Any = None
         self._due_timer: Any = None
         self._ticks_out_of_pool = 0
+        self._leaving = False
 
     # --- Celery's loop ---
 
@@ -80,6 +81,7 @@ class WorkerProcess:
 
     def leave(self) -> None:
         """Let the trader go and exit with code 0, once nothing is left to do."""
+        self._leaving = True
         if self._consumer is not None and self.session is not None:
             self._consumer.cancel_task_queue(routing.user_queue(self.session.user_id))
         self.let_go()
@@ -95,6 +97,7 @@ class WorkerProcess:
         self._ticks_out_of_pool += 1
         if self._ticks_out_of_pool > TICKS_BEFORE_EXIT:
             log.info("left the pool", worker=self.name)
+            self._leaving = True
             self.slot.user_id = LEAVING
             celery.worker.state.should_stop = 0  # type: ignore[assignment]
 
@@ -130,8 +133,12 @@ class WorkerProcess:
     def claim(self, user_id: int) -> None:
         """Become this trader's worker unless it has one, then do what is waiting.
 
-        A worker that is bound already answers for its own trader and publishes any other claim again.
+        A worker that is bound already answers for its own trader and publishes any other claim again; so does one
+        that is leaving, since a process serves one trader in its life.
         """
+        if self._leaving:
+            routing.claim(user_id)
+            return
         if self.session is not None:
             if self.session.user_id == user_id:
                 self.work()

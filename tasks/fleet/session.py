@@ -19,7 +19,8 @@ from orders.services.executions import Applied
 from orders.services.leases import Fence, LeaseLost
 from orders.services.lookup import look_up_order
 from orders.services.request_sending import put_off_request, send_request
-from orders.services.submission import postpone_order, submit_order
+from orders.services.submission import is_too_old, postpone_order, submit_order
+from orders.services.sweeping import deny_stale_entry
 from orders.services.verification import note_check, verify_account
 from orders.state import IllegalTransition
 from tasks import routing
@@ -101,6 +102,11 @@ class TraderSession:
                 for order in orders
                 if order.ord_status == OrdStatus.INITIALIZED and order.id not in self._troubled
             ]
+            now = timezone.now()
+            stale = next((order for order in recorded if is_too_old(order, now)), None)
+            if stale is not None:  # also where it is held back and never chosen
+                worked = self._guarded(self._deny_stale, stale) or worked
+                continue
             chosen = pick_next(recorded, {_place(order) for order in in_flight})
             if chosen is None:
                 return worked
@@ -136,6 +142,11 @@ class TraderSession:
         self._answer(applied)
         if order.ord_type == OrdType.MARKET and not account.stream.is_live:
             self._follow_fill(order, account)
+
+    def _deny_stale(self, order: Order) -> None:
+        deny_stale_entry(order.id)
+        order.refresh_from_db()
+        answer(order, self.fence)
 
     def _send_requests(self) -> bool:
         """Send the cancels and replaces that are due; return whether there were any."""

@@ -25,7 +25,8 @@ class AttachStep(bootsteps.StartStopStep):
 
 def main(slot: Slot) -> None:
     """Serve the pool, then one trader, then exit. Runs in a child of the fleet's forkserver."""
-    name = f"worker-{os.getpid()}@{socket.gethostname()}"
+    # With the time of its birth: a number of a process comes round again within hours.
+    name = f"worker-{os.getpid()}-{int(boottime() * 10):x}@{socket.gethostname()}"
     slot.progress = boottime()
     process.current = process.WorkerProcess(slot, name)
     app.steps["consumer"].add(AttachStep)

@@ -14,7 +14,7 @@ import orders.state as machine
 from tests.chaos.books import Books, Row, by
 from tests.chaos.chains import Chains
 from tests.chaos.presence import Verdicts, judge, name_of
-from tests.chaos.promises import broken_promises, done_twice, false_conflicts
+from tests.chaos.promises import broken_promises, changed_ids, done_twice, false_conflicts
 from tests.chaos.requests import Sent
 
 SENDINGS = frozenset({"Submitted", "CancelRequested", "ReplaceRequested"})
@@ -49,6 +49,7 @@ def check_all(books: Books, sent: Sequence[Sent]) -> Result:
         "gaps in the audit": audit_gaps(books),
         "sent under an overtaken epoch": overtaken(books),
         "workers of two traders": shared_workers(books),
+        "client order ids that changed": changed_ids(books, sent),
         "409 that names nothing": false_conflicts(books, sent),
     }
     return Result(verdicts, findings)

@@ -94,3 +94,19 @@ def done_twice(books: Books, sent: Iterable[Sent]) -> list[str]:
         f"{kind} {key} was answered with {ids}" for (kind, _, key), ids in named.items() if len(ids) > 1
     ]
     return lines
+
+
+def changed_ids(books: Books, sent: Iterable[Sent]) -> list[str]:
+    """Return a line for every order whose client order id is not the one that its sender was told."""
+    orders = {str(row["id"]): row["cl_ord_id"] for row in books.orders}
+    told = {
+        (order_id, cl_ord_id)
+        for request in sent
+        if request.accepted and request.kind in ("alert", "order")
+        for order_id, cl_ord_id in request.cl_ord_ids.items()
+    }
+    return [
+        f"order {order_id} was {cl_ord_id} and is {orders[order_id]}"
+        for order_id, cl_ord_id in sorted(told)
+        if orders.get(order_id, cl_ord_id) != cl_ord_id
+    ]

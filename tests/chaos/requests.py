@@ -38,10 +38,18 @@ class Sent:
     @property
     def order_ids(self) -> list[str]:
         """Return the ids of the orders that the answer names."""
-        listed = self.answer.get("orders")
-        named = listed if isinstance(listed, list) else [self.answer]
-        found = [item.get("order_id") or item.get("id") for item in named if isinstance(item, dict)]
+        found = [item.get("order_id") or item.get("id") for item in self._items]
         return [str(order_id) for order_id in found if order_id]
+
+    @property
+    def cl_ord_ids(self) -> dict[str, str]:
+        """Return the client order id that the answer tells of each order."""
+        return {item["id"]: item["cl_ord_id"] for item in self._items if {"id", "cl_ord_id"} <= item.keys()}
+
+    @property
+    def _items(self) -> list[dict[str, Any]]:
+        listed = self.answer.get("orders")
+        return listed if isinstance(listed, list) else [self.answer]
 
 
 class Journal:

@@ -54,7 +54,7 @@ def test_celery_sees_the_traders_worker_and_its_one_queue(floor: Floor) -> None:
     seen = {
         name: [queue["name"] for queue in queues]
         for name, queues in json.loads(done.stdout).items()
-        if name.startswith(f"worker-{pid}@")
+        if name.startswith(f"worker-{pid}-")
     }
     assert list(seen.values()) == [[f"user.{trader.user_id}"]]
 

@@ -15,24 +15,32 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from brokers.types import OrdStatus
 from failpoints import listening
-from failpoints.catalog import POINTS
 from orders.intake.replace_request import ReplaceTerms
 from tests.machine.clock import Clock
 from tests.machine.stage import Stage
 from tests.machine.venue import Book, VenueOrder, Weather
 from tests.machine.workers import End, Fate
 
-SENDING = ("submit.", "send.", "undo.", "request.before", "request.after", "cancel.", "replace.", "lookup.")
+BETWEEN = (
+    # outside of every transaction, where another may take over
+    "submit.before",
+    "submit.after_commit",
+    "send.departing",
+    "send.after",
+    "request.before",
+    "request.after_commit",
+    "lookup.after",
+)
 
 picks = st.integers(0, 5)
 quantities = st.integers(1, 10).map(Decimal)
 prices = st.sampled_from([Decimal(99), Decimal(100), Decimal("101.5")])
 short_fates = st.builds(Fate, st.sampled_from([End.NONE, End.CRASH]), st.integers(0, 1))
-points = st.sampled_from([name for name in POINTS if name.startswith(SENDING)])
+LIVES = Fate()
 fates = st.one_of(
-    st.just(Fate()),
+    st.just(LIVES),
     st.builds(Fate, st.sampled_from([End.CRASH, End.PAUSE]), st.integers(0, 12)),
-    st.builds(Fate, st.sampled_from([End.CRASH, End.PAUSE]), st.integers(0, 1), points),
+    st.builds(Fate, st.just(End.PAUSE), at=st.sampled_from(BETWEEN)),
 )
 waits = st.sampled_from([0, 0, 1, 4, 31])
 MOVES = (OrdStatus.NEW, OrdStatus.CANCELED, OrdStatus.EXPIRED)
@@ -136,10 +144,20 @@ class DeskMachine(RuleBasedStateMachine):
         paused = self.stage.paused
         paused[pick % len(paused)].resume(fate)
 
+    def oversleep(self, pick: int, turns: int, fate: Fate) -> None:
+        """One who stands still wakes after another has taken over, and perhaps done something."""
+        paused = self.stage.paused
+        sleeper = paused[pick % len(paused)]
+        sleeper.expire()
+        self.stage.claim()
+        for _ in range(turns):
+            self.turn(pick=-1, wait=4, forecast=[], fate=LIVES)
+        sleeper.resume(fate)
+
     def expire(self, pick: int, taken_over: bool) -> None:
-        """A lease runs out under a living worker, one that stands still first; another may take the trader over."""
-        workers = self.stage.paused or self.stage.living
-        workers[pick % len(workers)].expire()
+        """A lease runs out under a living worker; another may take the trader over."""
+        living = self.stage.living
+        living[pick % len(living)].expire()
         if taken_over:
             self.stage.claim()
 
@@ -221,12 +239,9 @@ DEEDS = (
     _deed(10, DeskMachine.turn, pick=picks, wait=waits, forecast=forecasts, fate=fates),
     _deed(4, DeskMachine.resume, lambda stage: stage.paused, pick=picks, forecast=forecasts, fate=fates),
     _deed(
-        3,
-        DeskMachine.expire,
-        lambda stage: stage.living,
-        pick=picks,
-        taken_over=st.sampled_from([True, True, False]),
+        4, DeskMachine.oversleep, lambda stage: stage.paused, pick=picks, turns=st.integers(0, 2), fate=fates
     ),
+    _deed(2, DeskMachine.expire, lambda stage: stage.living, pick=picks, taken_over=st.booleans()),
     _deed(1, DeskMachine.kill, lambda stage: stage.living, pick=picks),
     _deed(1, DeskMachine.sweep, fate=short_fates),
     _deed(2, DeskMachine.arrive, _in_transit, pick=picks),

@@ -20,6 +20,7 @@ from orders.services.leases import take_lease
 from orders.services.orphans import NO_FLEET, orphan_leases, settle_what_healed
 from tasks import orphans, queues, routing
 from tasks.host import is_gone
+from tests.factories.alerts import record_one
 from tests.factories.traders import Desk, make_desk
 from tests.pages.rows import make_order
 
@@ -158,14 +159,17 @@ def test_a_trader_who_got_a_worker_meanwhile_is_left_alone(desk: Desk) -> None:
     assert waiting(routing.POOL_QUEUE) == 0
 
 
-def test_each_stale_entry_is_a_case_of_its_own(desk: Desk) -> None:
+def test_stale_entries_are_handed_out_many_at_a_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orphans, "ENTRIES_A_CASE", 2)
     late = timezone.now() - dt.timedelta(hours=1)
-    entries = [make_order(desk.account, "INITIALIZED", received_at=late) for _ in range(2)]
+    stale = [str(record_one(desk).id) for _ in range(3)]
+    Order.objects.update(received_at=late)
     orphans.hand_out_cases()
-    assert handed_out()["orphans.entry"] == [[str(order.id)] for order in entries]
+    assert handed_out()["orphans.entries"] == [[stale[:2]], [stale[2:]]]
     sent = make_order(desk.account, "NEW", received_at=late)
-    orphans.entry(str(sent.id))  # was found before it was sent
+    orphans.entries([str(sent.id), *stale])  # the first was found before it was sent
     assert Order.objects.get(pk=sent.pk).ord_status == "NEW"
+    assert set(Order.objects.filter(pk__in=stale).values_list("ord_status", flat=True)) == {"DENIED"}
 
 
 # --- queues ---
