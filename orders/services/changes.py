@@ -119,7 +119,7 @@ class Change:
 
     def _project_requests(self) -> None:
         """Have the requests' rows say what the order's state says of them. The order's row is locked before theirs."""
-        rows = OrderRequest.objects.select_for_update().filter(order=self.order).exclude(status="DENIED")
+        rows = OrderRequest.objects.select_for_update().filter(order=self.order)
         by_id = {request.id: request for request in self._state.requests}
         now = timezone.now()
         for row in rows.order_by("id"):

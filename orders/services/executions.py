@@ -79,7 +79,7 @@ def apply_execution_reports(
         was_denied, was_checked = order.ord_status == OrdStatus.DENIED, order.checks > 0
         change = Change(order, origin)
         for report in reports:
-            if report.exec_type not in FILLS or _write_execution(order, report):
+            if report.exec_type not in FILLS or _write_execution(change, report):
                 _take(change, report)
         # A fact that names more than we have counted must not end our asking.
         missing_fills = max((report.cum_qty or 0) for report in reports) > order.cum_qty
@@ -159,7 +159,8 @@ def _take_replaced(change: Change, report: ExecutionReport) -> None:
 
     The report carries the old order's terms, so the new quantity is the request's.
     """
-    ours = next((one for one in change.state.open_requests if one.kind is RequestKind.REPLACE), None)
+    replaces = (one for one in change.state.open_requests if one.kind is RequestKind.REPLACE)
+    ours = next((one for one in replaces if one.id), None)  # one without an id is not of the desk
     if ours is None:
         change.apply(Replaced(), at=report.transact_time)
         return
@@ -192,10 +193,11 @@ def _may_have_items(order: Order) -> bool:
     return order.attempt > 1 or age.total_seconds() >= settings.VERIFY_FIRST_SECONDS
 
 
-def _write_execution(order: Order, report: ExecutionReport) -> bool:
-    """Insert the execution; return False where this account already has one of this exec id."""
+def _write_execution(change: Change, report: ExecutionReport) -> bool:
+    """Insert the execution; return False where this account already has it."""
     if not report.exec_id:
         raise ValueError(f"a {report.exec_type} report without an exec id")
+    order = change.order
     row = Execution(
         user_id=order.user_id,
         account_id=order.account_id,
@@ -211,23 +213,33 @@ def _write_execution(order: Order, report: ExecutionReport) -> bool:
         transact_time=report.transact_time,
     )
     # The order's row is locked and an exec id belongs to one order, so looking first is no race.
-    known = Execution.objects.filter(_same_fill(order, report), account=order.account_id).exists()
+    known = _is_known(change, report)
     if not known:
         row.save(force_insert=True)
     return not known
 
 
-def _same_fill(order: Order, report: ExecutionReport) -> Q:
-    """Match what is the same fill: by its exec id, or by the broker's own running total.
+def _is_known(change: Change, report: ExecutionReport) -> bool:
+    """Say whether this is a fill that we have: by its exec id, or by the broker's own running total.
 
     The second guards against a broker whose stream and history name a fill differently: two fills of one order never
-    leave the same total behind with the same quantity and price.
+    leave the same total behind with the same quantity and price, but where the first was busted, or where the broker
+    has two orders of one id.
     """
-    same_id = Q(exec_id=report.exec_id)
-    if report.exec_type is not ExecType.TRADE or report.cum_qty is None:
-        return same_id
-    same_total = Q(order=order, exec_type=ExecType.TRADE, cum_qty=report.cum_qty)
-    return same_id | (same_total & Q(last_qty=report.last_qty, last_px=report.last_px))
+    order = change.order
+    same = Q(exec_id=report.exec_id)
+    by_total = report.exec_type is ExecType.TRADE and report.cum_qty is not None
+    if by_total and not _is_twin(order, report):
+        same |= Q(
+            order=order,
+            exec_type=ExecType.TRADE,
+            cum_qty=report.cum_qty,
+            last_qty=report.last_qty,
+            last_px=report.last_px,
+        )
+    found = Execution.objects.filter(same, account=order.account_id).values_list("exec_id", flat=True)
+    counted = {name for fill in change.state.fills for name in (fill.exec_id, *fill.supersedes)}
+    return any(exec_id == report.exec_id or exec_id in counted for exec_id in found)
 
 
 def _note_unmatched(report: ExecutionReport, account_id: uuid.UUID) -> None:

@@ -21,6 +21,8 @@ class Link(Enum):
 
 def order_of_link(account_id: uuid.UUID, cl_ord_id: str) -> Order | None:
     """Return the order that this client order id belongs to, its row locked; None where it is not ours."""
+    if not cl_ord_id:
+        return None  # a fill whose order the broker does not name
     orders = Order.objects.select_for_update(of=("self",)).filter(account=account_id)
     order = orders.filter(cl_ord_id=cl_ord_id).first()
     if order is not None:

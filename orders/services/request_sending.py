@@ -117,26 +117,24 @@ def begin_request(request_id: uuid.UUID, *, fence: Fence) -> RequestSending | Ap
 def refuse_request(
     sending: RequestSending, error: OrderRejected, *, fence: Fence, sent_at: dt.datetime
 ) -> Applied:
-    """Record the broker's proven refusal, and have it asked at once what the order is now.
+    """Record the broker's proven refusal of this attempt, and have it asked at once what the order is now.
 
-    A refusal while another request about the order is open may be due to that one alone: then it is tried again.
+    One that named an order which was being replaced, or has been meanwhile, was refused for that: it is tried again.
     """
-    cl_ord_id = sending.command.cl_ord_id
-    others = _others_open(sending)
-    if others:
-        return take_back_request(
-            sending.request_id, sending.attempt, error.reason, wait_seconds=1.0, fence=fence
-        )
-    is_cancel = isinstance(sending.command, CancelOrder)
-    refused = CancelRejected if is_cancel else ReplaceRejected
     now = timezone.now()
     with transaction.atomic():
         order = lock_order(sending.order_id)
+        request = OrderRequest.objects.select_for_update().get(pk=sending.request_id)
         change = Change(order, Origin("response", fence, {"sent": sent_at, "acknowledged": now}))
-        change.apply(refused(cl_ord_id, reason=error.reason[:200]), at=now)
-        _save_and_check_soon(change, now)
-        if change.changed:  # else it is answered already, by what the stream told
-            OrderRequest.objects.filter(pk=sending.request_id).update(
+        if not request.is_open or request.attempt != sending.attempt:
+            pass  # answered by what the stream told, or somebody else's by now
+        elif request.status == Status.SENT and _named_another(sending, order):
+            _take_back(change, request, error.reason, wait_seconds=1.0)
+        else:
+            refused = CancelRejected if request.kind == Kind.CANCEL else ReplaceRejected
+            change.apply(refused(request.cl_ord_id, reason=error.reason[:200]), at=now)
+            _save_and_check_soon(change, now)
+            OrderRequest.objects.filter(pk=request.pk).update(
                 reason="REFUSED_BY_BROKER", text=error.reason[:500]
             )
         failpoint("report.before_commit")
@@ -152,18 +150,13 @@ def take_back_request(
 
     It needs no lease, since it only states a fact; an attempt that has begun since is not touched.
     """
-    now = timezone.now()
     order_id = OrderRequest.objects.values_list("order", flat=True).get(pk=request_id)
     with transaction.atomic():
         order = lock_order(order_id)
         request = OrderRequest.objects.select_for_update().get(pk=request_id)
         change = Change(order, Origin("worker", fence))
         if request.status == Status.SENT and request.attempt == attempt and not order.ended:
-            change.apply(RequestNotSent(request.cl_ord_id), at=now, detail={"why": why[:200]})
-            request.eligible_at = now + dt.timedelta(seconds=wait_seconds)
-            request.checks = 0
-            request.save(update_fields=["eligible_at", "checks"])
-            change.save()
+            _take_back(change, request, why, wait_seconds=wait_seconds)
         failpoint("undo.before_commit")
     failpoint("undo.after_commit")
     return Applied(order, change.changed, False, change.answered)
@@ -194,10 +187,12 @@ def leave_request_unknown(
     now = timezone.now()
     with transaction.atomic():
         order = lock_order(sending.order_id)
-        change = Change(order, Origin("response", fence, {"sent": sent_at}))
-        data = {"request": sending.command.cl_ord_id, "why": why[:200]}
-        change.note("RequestOutcomeUnknown", at=now, data=data)
-        _save_and_check_soon(change, now)
+        request = OrderRequest.objects.select_for_update().get(pk=sending.request_id)
+        if request.is_open and request.attempt == sending.attempt:
+            change = Change(order, Origin("response", fence, {"sent": sent_at}))
+            data = {"request": request.cl_ord_id, "why": why[:200]}
+            change.note("RequestOutcomeUnknown", at=now, data=data)
+            _save_and_check_soon(change, now)
     failpoint("unknown.after_commit")
     return Applied(order, False, False)
 
@@ -342,9 +337,19 @@ def _look_again(request: OrderRequest, seconds: float) -> None:
     failpoint("request.check.noted")
 
 
-def _others_open(sending: RequestSending) -> bool:
-    state = state_of(Order.objects.get(pk=sending.order_id))
+def _take_back(change: Change, request: OrderRequest, why: str, *, wait_seconds: float) -> None:
+    now = timezone.now()
+    change.apply(RequestNotSent(request.cl_ord_id), at=now, detail={"why": why[:200]})
+    request.eligible_at, request.checks = now + dt.timedelta(seconds=wait_seconds), 0
+    request.save(update_fields=["eligible_at", "checks"])
+    change.save()
+
+
+def _named_another(sending: RequestSending, order: Order) -> bool:
+    """Say whether the command spoke of an order at the broker that another request replaces, or has replaced."""
+    if order.broker_order_id != sending.command.broker_order_id:
+        return True
     return any(
         request.id != sending.command.cl_ord_id and request.kind is RequestKind.REPLACE
-        for request in state.open_requests
+        for request in state_of(order).open_requests
     )

@@ -80,10 +80,11 @@ def close_requests(state: OrderState, cancel_id: str | None) -> tuple[Request, .
 
 
 def unconfirm_pending(state: OrderState) -> OrderState:
-    """Take back what the broker no longer shows as pending; the requests stay unanswered."""
+    """Take back what the broker no longer shows as pending: our requests stay unanswered, others never were ours."""
     requests = tuple(
         replace(request, stage=RequestStage.SENT) if request.stage is RequestStage.PENDING else request
         for request in state.requests
+        if request.id or request.stage is not RequestStage.PENDING
     )
     return replace(state, requests=requests)
 

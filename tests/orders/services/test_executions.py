@@ -46,6 +46,25 @@ def test_a_fill_that_history_names_differently_counts_once(desk: Desk) -> None:
     assert order.cum_qty == 8
 
 
+def test_a_fill_like_one_that_was_busted_counts(desk: Desk) -> None:
+    order = record_one(desk, quantity="10")
+    apply(desk, make_fill(order, "4", exec_id="a", cum_qty=Decimal(4)))
+    apply(desk, make_report(order, ExecType.TRADE_CANCEL, exec_id="b", exec_ref_id="a"))
+    apply(desk, make_fill(order, "4", exec_id="c", cum_qty=Decimal(4)))
+    order.refresh_from_db()
+    assert order.cum_qty == 4
+
+
+def test_the_same_fill_of_a_second_order_at_the_broker_counts_too(desk: Desk) -> None:
+    order = record_one(desk, quantity="10")
+    apply(desk, make_fill(order, "10", exec_id="a", cum_qty=Decimal(10), broker_order_id="one"))
+    apply(desk, make_fill(order, "10", exec_id="b", cum_qty=Decimal(10), broker_order_id="two"))
+    order.refresh_from_db()
+    assert order.cum_qty == 20
+    kinds = set(AttentionItem.objects.filter(order=order).values_list("kind", flat=True))
+    assert kinds == {AttentionItem.Kind.OVERFILL, AttentionItem.Kind.DUPLICATE_AT_BROKER}
+
+
 def test_the_average_price_is_exact(desk: Desk) -> None:
     order = record_one(desk, quantity="3")
     apply(desk, make_fill(order, "1", "0.1", "a"), make_fill(order, "2", "0.2", "b"))

@@ -340,6 +340,68 @@ def test_a_replace_of_an_entry_that_waited_too_long_is_denied(
     assert (asked.status, asked.reason) == ("DENIED", "TOO_OLD")
 
 
+def test_a_cancel_that_named_the_replaced_order_is_tried_again_under_the_new_one(
+    order: Order, fence: Fence
+) -> None:
+    replace = request(order, "REPLACE", order_qty=Decimal(20))
+    send(replace, ScriptedAdapter(replace=OutcomeUnknown("no answer")), fence)
+    adapter = ScriptedAdapter()
+
+    def cancel(*_: object, **__: object) -> None:
+        hear(
+            order, replacing(order, replace, ExecType.NEW)
+        )  # the replace is confirmed before the refusal is read
+        raise OrderRejected("already replaced")
+
+    adapter.cancel_order = cancel  # type: ignore[method-assign]
+    asked = send(request(order), adapter, fence)
+    assert (asked.status, asked.order.working_cl_ord_id) == ("RECORDED", replace.cl_ord_id)
+    OrderRequest.objects.update(eligible_at=None)
+    second = ScriptedAdapter()
+    assert send(asked, second, fence).status == "PENDING"
+    assert second.requested[0].broker_order_id == f"venue-{replace.cl_ord_id}"
+
+
+def test_a_sleepers_refusal_says_nothing_of_its_successors_attempt(order: Order, fence: Fence) -> None:
+    asked = request(order)
+    adapter = ScriptedAdapter()
+
+    def cancel(*_: object, **__: object) -> None:
+        OrderRequest.objects.filter(pk=asked.pk).update(attempt=2)  # while this one slept
+        raise OrderRejected("not cancelable")
+
+    adapter.cancel_order = cancel  # type: ignore[method-assign]
+    send(asked, adapter, fence)
+    assert (asked.status, asked.reason) == ("SENT", "")
+
+
+def test_a_replace_that_arrives_after_it_was_given_up_is_what_the_order_is(
+    order: Order, fence: Fence, settings: Any
+) -> None:
+    asked = request(order, "REPLACE", order_qty=Decimal(20), price=Decimal(101))
+    OrderRequest.objects.update(status="DENIED", reason="TOO_OLD", answered_at=timezone.now(), attempt=1)
+    hear(order, replacing(order, asked, ExecType.NEW))
+    assert (status_of(asked), order.order_qty, order.price) == ("ACCEPTED", 20, 101)
+
+
+def test_what_was_asked_at_the_brokers_own_site_holds_up_nothing(order: Order, fence: Fence) -> None:
+    hear(order, make_report(order, ExecType.PENDING_CANCEL, ord_status=OrdStatus.PENDING_CANCEL))
+    assert order.ord_status == OrdStatus.PENDING_CANCEL
+    check(order, fence, make_report(order, ExecType.ORDER_STATUS, ord_status=OrdStatus.NEW))
+    asked = request(order, "REPLACE", order_qty=Decimal(20))
+    order.refresh_from_db()
+    send(asked, ScriptedAdapter(replace=lambda command: replacing(order, asked, ExecType.NEW)), fence)
+    assert (asked.status, asked.order.order_qty) == ("ACCEPTED", 20)
+
+
+def test_a_replace_at_the_brokers_own_site_leaves_the_order_its_id(order: Order) -> None:
+    hear(order, make_report(order, ExecType.PENDING_REPLACE, ord_status=OrdStatus.PENDING_REPLACE))
+    hear(order, make_report(order, ExecType.REPLACED, ord_status=OrdStatus.REPLACED, replaced_by="theirs"))
+    assert order.working_cl_ord_id == order.cl_ord_id
+    stranger = make_fill(order, "1", cl_ord_id="")
+    assert apply_execution_report(stranger, account_id=order.account_id, origin=Origin("poll")) is None
+
+
 # --- who looks ---
 
 
