@@ -2,16 +2,16 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 from django.conf import settings
 from django.db import connection
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Sum, When
-from django.db.models.functions import Coalesce, Greatest, Now
+from django.db.models.functions import Coalesce, Now
 
 from brokers.models import BrokerAccount
-from brokers.types import OrdStatus, Side
+from brokers.types import OrdStatus, PositionEffect, Side
 from orders.models import Heartbeat, Order, OrderEvent, OrderRequest, Strategy, WorkerLease
 
 FLEET_SILENCE_SECONDS = 20
@@ -83,14 +83,22 @@ def closing_quantity(account: BrokerAccount, symbol: str, side: Side) -> Decimal
 # plan can use an index only where the condition stands in the statement itself.
 
 
-def unsent_orders(user_id: int, limit: int = 500) -> list[Order]:
-    """Return this trader's orders that are recorded, or in flight with an unknown outcome, oldest first."""
+def unsent_orders(user_id: int, *, leave_out: Collection[uuid.UUID] = ()) -> list[Order]:
+    """Return this trader's orders that are recorded, or in flight with an unknown outcome, oldest first.
+
+    Of the recorded entries of one strategy in one symbol only the oldest, since those behind it have to wait for it
+    however many they are; never an exit less, nor one in flight. ``leave_out``: recorded orders to leave alone.
+    """
+    one_by_one = ~Q(ord_status=OrdStatus.INITIALIZED) | Q(position_effect=PositionEffect.CLOSE)
     rows = Order.objects.filter(
         user=user_id,
         ord_status__in=[OrdStatus.INITIALIZED, OrdStatus.SUBMITTED],
         next_check_at__isnull=False,
-    )
-    return list(rows.only(*SENDING).order_by("recorded_at", "id")[:limit])
+    ).exclude(ord_status=OrdStatus.INITIALIZED, id__in=leave_out)
+    rows = rows.annotate(own=Case(When(one_by_one, then=F("id"))))
+    place = ("account_id", "symbol", "strategy_id", "own")
+    rows = rows.order_by(*place, "recorded_at", "id").distinct(*place)
+    return sorted(rows.only(*SENDING), key=lambda order: (order.recorded_at, order.id))
 
 
 SENDING = (
@@ -106,6 +114,7 @@ SENDING = (
     "epoch",
     "eligible_at",
     "received_at",
+    "recorded_at",
     "strategy",
 )
 
@@ -171,16 +180,30 @@ def next_due_at(user_id: int) -> float | None:
 # --- the sweeps ---
 
 
-def users_with_due_orders(limit: int = 1000) -> list[int]:
-    """Return the traders of whom an unfinished order is due to be looked at.
+USERS_DUE = """
+SELECT user_id FROM (
+    SELECT user_id, greatest(next_check_at, eligible_at) AS since
+    FROM orders_order WHERE next_check_at <= now()
+    UNION ALL
+    SELECT user_id, greatest(eligible_at, recorded_at)
+    FROM orders_orderrequest
+    WHERE status = 'RECORDED' AND answered_at IS NULL
+      AND greatest(eligible_at, recorded_at) <= now() - make_interval(secs => %(waited)s)
+) AS due
+GROUP BY user_id ORDER BY min(since), user_id LIMIT %(limit)s
+"""
 
+
+def users_with_due_orders(limit: int = 1000) -> list[int]:
+    """Return the traders of whom an unfinished order is due to be looked at, who has waited longest first.
+
+    Those whose order waits for its time (for the market to open, say) come last, or they would hide the others.
     Reads only the partial indexes of unfinished orders and of open requests, so it costs the same however many have
     ended.
     """
-    due = Order.objects.filter(next_check_at__lte=Now()).values_list("user", flat=True)
-    waited = dt.timedelta(seconds=settings.UNDELIVERED_SECONDS)
-    late = _unsent().annotate(due=Greatest("eligible_at", "recorded_at")).filter(due__lte=Now() - waited)
-    return list(due.union(late.values_list("user", flat=True)).order_by("user")[:limit])
+    with connection.cursor() as cursor:
+        cursor.execute(USERS_DUE, {"waited": settings.UNDELIVERED_SECONDS, "limit": limit})
+        return [user_id for (user_id,) in cursor.fetchall()]
 
 
 def users_without_worker(limit: int = 1000) -> list[int]:

@@ -20,14 +20,18 @@ def hand_over(user_id: int) -> None:
     letting go either sees the order or is seen to be gone. Never raises for a dead Redis or PostgreSQL: the sweep
     rings again.
     """
-    failpoint("bell.before")
     try:
-        routing.ring(user_id)
-        failpoint("bell.after")
+        _ring(user_id)
         if not _is_covered(user_id):
             routing.claim(user_id)
     except BrokerDown as error:
         log.warning("doorbell not rung", user_id=user_id, error=str(error))
+
+
+def _ring(user_id: int, *, expires_seconds: float | None = None) -> None:
+    failpoint("bell.before")
+    routing.ring(user_id, expires_seconds=expires_seconds)
+    failpoint("bell.after")
 
 
 def _is_covered(user_id: int) -> bool:
@@ -38,15 +42,28 @@ def _is_covered(user_id: int) -> bool:
 
 
 NUDGE_MARK_SECONDS = 2
+NUDGE_EXPIRES_SECONDS = 10.0
+"""What is still unread then has been nudged for again: a worker that comes back drops it without a look."""
+MOST_WAITING = 1000
+"""Messages of a queue that nobody reads, above which nobody is nudged through it."""
 
 
 def nudge(user_id: int) -> None:
-    """Ring for a trader again because something of theirs is due; never lets bells pile up."""
+    """Tell the trader's worker, or the pool where there is none, that something is due.
+
+    Never lets messages pile up, however long nobody reads them. Whoever takes the claim looks for work at once: no
+    bell is needed with it.
+    """
     try:
         if not client().set(f"nudged.{user_id}", 1, nx=True, ex=NUDGE_MARK_SECONDS):
             return
-    except redis.RedisError as error:
+        failpoint("nudge.marked")
+        covered = _is_covered(user_id)
+        if client().llen(routing.user_queue(user_id) if covered else routing.POOL_QUEUE) >= MOST_WAITING:
+            return
+        if covered:
+            _ring(user_id, expires_seconds=NUDGE_EXPIRES_SECONDS)
+        else:
+            routing.claim(user_id, expires_seconds=NUDGE_EXPIRES_SECONDS)
+    except (redis.RedisError, BrokerDown) as error:
         log.warning("doorbell not rung", user_id=user_id, error=str(error))
-        return
-    failpoint("nudge.marked")
-    hand_over(user_id)

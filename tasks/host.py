@@ -17,6 +17,11 @@ def is_gone(pid: int, since: dt.datetime | None) -> bool:
     return since is not None and started > since.timestamp() + CLOCKS_APART_SECONDS
 
 
+def has_ended(pid: int, age_seconds: float) -> bool:
+    """Say whether the process of this number that was started so long ago has ended."""
+    return is_gone(pid, dt.datetime.now(dt.UTC) - dt.timedelta(seconds=age_seconds))
+
+
 def _started_at(pid: int) -> float | None:
     """Return when a process was started (Unix time); None where it has ended, waited for or not."""
     try:

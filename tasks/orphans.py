@@ -18,7 +18,7 @@ from django.db import DataError, IntegrityError
 from orders.selectors import has_live_lease, has_open_orders, users_without_worker
 from orders.services import orphans
 from orders.services.heartbeats import beat_orphans, forget_silent_fleets
-from orders.services.sweeping import deny_stale_entry, stale_entries
+from orders.services.sweeping import deny_stale_entry, stale_entries, sweep_lock
 from orders.state import IllegalTransition
 from tasks import queues, routing
 from tasks.dispatch import nudge
@@ -40,13 +40,16 @@ ENTRIES_A_CASE = 50
 def hand_out_cases() -> dict[str, int]:
     """Find every case and publish a task for each; return how many there were of each kind.
 
-    What concerns orders comes first, and is handed out before the next kind is looked for.
+    What concerns orders comes first, and is handed out before the next kind is looked for. Nothing is published under
+    a lock: whoever is stopped there must not stop every other host's coordinator.
     """
     forget_silent_fleets()
     expires = max(settings.SWEEP_ORPHANS_SECONDS, LEAST_CASE_SECONDS)
     found: Counter[str] = Counter()
     for task, find in FINDERS.items():
-        for args in find():
+        with sweep_lock(task) as alone:
+            cases = list(find()) if alone else []
+        for args in cases:
             routing.hand_out(task, args, expires_seconds=expires)
             found[task] += 1
     for task in UPKEEP:

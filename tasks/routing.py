@@ -33,15 +33,15 @@ def user_of(queue: str) -> int | None:
     return int(number) if queue == user_queue(int(number)) else None
 
 
-def ring(user_id: int) -> None:
+def ring(user_id: int, *, expires_seconds: float | None = None) -> None:
     """Ring the trader's worker. Raises ``kombu.exceptions.OperationalError`` without Redis."""
-    _publish("orders.execute", user_id, user_queue(user_id))
+    _publish("orders.execute", user_id, user_queue(user_id), expires_seconds)
 
 
-def claim(user_id: int) -> None:
+def claim(user_id: int, *, expires_seconds: float | None = None) -> None:
     """Ask the pool for a worker for this trader; harmless where there is one."""
     failpoint("claim.before")
-    _publish("fleet.claim", user_id, POOL_QUEUE)
+    _publish("fleet.claim", user_id, POOL_QUEUE, expires_seconds)
     failpoint("claim.after")
 
 
@@ -68,8 +68,10 @@ def publish_again(task: str, args: list[Any], queue: str, *, dead_letter: int) -
         claim(user_id)
 
 
-def _publish(task: str, user_id: int, queue: str) -> None:
-    app.send_task(task, args=[user_id], queue=queue, retry=True, retry_policy=ONE_RETRY)
+def _publish(task: str, user_id: int, queue: str, expires_seconds: float | None) -> None:
+    app.send_task(
+        task, args=[user_id], queue=queue, expires=expires_seconds, retry=True, retry_policy=ONE_RETRY
+    )
 
 
 # One try more, at once: a connection that Redis has dropped meanwhile is replaced by a new one.

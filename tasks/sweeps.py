@@ -18,22 +18,22 @@ log = structlog.get_logger(__name__)
 def due() -> None:
     """Ring for every trader of whom an order is due: a lost doorbell is healed here."""
     with sweep_lock("due") as alone:
-        if alone:
-            failpoint("sweep.due.before")
-            beat_schedule()
-            for user_id in users_with_due_orders():
-                nudge(user_id)
-            failpoint("sweep.due.after")
+        if not alone:
+            return
+        failpoint("sweep.due.before")
+        beat_schedule()
+        due_now = users_with_due_orders()
+    for user_id in due_now:
+        nudge(user_id)
+    failpoint("sweep.due.after")
 
 
 @shared_task(name="sweeps.orphans")
 def orphans() -> None:
     """Find what has lost its counterpart, and hand out one task for each case."""
-    with sweep_lock("orphans") as alone:
-        if alone:
-            failpoint("sweep.orphans.before")
-            hand_out_cases()
-            failpoint("sweep.orphans.after")
+    failpoint("sweep.orphans.before")
+    hand_out_cases()
+    failpoint("sweep.orphans.after")
 
 
 @shared_task(name="sweeps.pool")

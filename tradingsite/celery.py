@@ -32,6 +32,8 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 @signals.task_prerun.connect
 def drop_dead_connections(**_kwargs: Any) -> None:
     """Let a task begin with a connection that works: one that PostgreSQL has cut would fail every task from then on."""
-    from django.db import close_old_connections
+    from django.db import connections
 
-    close_old_connections()
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:  # a task that is called inside of a transaction uses that one
+            connection.close_if_unusable_or_obsolete()

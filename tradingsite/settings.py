@@ -146,6 +146,8 @@ CONTENT_SECURITY_POLICY = {
 # Two aliases for one database: `default` is the runtime role, which owns nothing; `owner` migrates.
 
 STATEMENT_TIMEOUT_MS = env.int("STATEMENT_TIMEOUT_MS", default=30_000)
+# A process that stands still within a transaction keeps its locks no longer: others wait for them.
+IDLE_IN_TRANSACTION_MS = env.int("IDLE_IN_TRANSACTION_MS", default=10_000)
 
 
 def _database(url: str, *, embedded_user: str, embedded_name: str = "tradingsite") -> dict[str, Any]:
@@ -179,7 +181,10 @@ DATABASES["default"]["TEST"] = {"MIRROR": "owner"}
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 if DATABASE_PREPARE:
     DATABASES["default"]["OPTIONS"] |= {"server_side_binding": True, "prepare_threshold": 2}
-DATABASES["default"]["OPTIONS"]["options"] = f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"
+DATABASES["default"]["OPTIONS"]["options"] = (
+    f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"
+    f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
+)
 # A process that works in threads of its own keeps their connections. Web's pages run in a new thread each, whose
 # connection would only be left lying about; the threads of the hot path keep theirs (orders/views/waiting.py).
 DATABASES["default"]["CONN_MAX_AGE"] = None if DATABASE_KEEP_CONNECTIONS else 0

@@ -30,16 +30,31 @@ ON CONFLICT (user_id) DO UPDATE SET
     worker = excluded.worker, host = excluded.host, pid = excluded.pid, epoch = lease.epoch + 1,
     claimed_at = CASE WHEN lease.worker = excluded.worker THEN lease.claimed_at ELSE excluded.claimed_at END,
     heartbeat_at = excluded.heartbeat_at, expires_at = excluded.expires_at
-WHERE lease.expires_at <= now()
+WHERE lease.expires_at <= now() OR lease.worker = excluded.worker
 RETURNING epoch
 """
 
 RENEW = """
+WITH free AS (
+    SELECT lease.user_id
+    FROM orders_workerlease AS lease
+    JOIN unnest(%s::bigint[], %s::bigint[]) AS held (user_id, epoch)
+        ON lease.user_id = held.user_id AND lease.epoch = held.epoch
+    WHERE lease.expires_at > now()
+    FOR NO KEY UPDATE OF lease SKIP LOCKED
+)
 UPDATE orders_workerlease AS lease
 SET heartbeat_at = now(), expires_at = now() + make_interval(secs => %s)
-FROM unnest(%s::bigint[], %s::bigint[]) AS held (user_id, epoch)
-WHERE lease.user_id = held.user_id AND lease.epoch = held.epoch AND lease.expires_at > now()
+FROM free WHERE lease.user_id = free.user_id
 RETURNING lease.user_id
+"""
+
+STANDING = """
+SELECT lease.user_id
+FROM orders_workerlease AS lease
+JOIN unnest(%s::bigint[], %s::bigint[]) AS held (user_id, epoch)
+    ON lease.user_id = held.user_id AND lease.epoch = held.epoch
+WHERE lease.expires_at > now()
 """
 
 EXPIRE = """
@@ -54,8 +69,8 @@ SELECT 1 FROM orders_workerlease WHERE user_id = %s AND epoch = %s AND expires_a
 def take_lease(*, user_id: int, worker: str, host: str, pid: int) -> Fence | None:
     """Take the trader's lease unless a live one is held; return the fence with its epoch, or None.
 
-    One atomic statement: of two that claim at once, one wins. A worker that takes its own lease anew, after an
-    outage, has claimed its trader before: that time stays.
+    One atomic statement: of two that claim at once, one wins. A worker takes its own lease anew, live or not: it may
+    have been given an epoch in a commit of which it never heard. It has claimed its trader before: that time stays.
     """
     with connection.cursor() as cursor:
         cursor.execute(TAKE, [user_id, worker, host, pid, settings.LEASE_TTL_SECONDS])
@@ -66,11 +81,21 @@ def take_lease(*, user_id: int, worker: str, host: str, pid: int) -> Fence | Non
 def renew_leases(held: Sequence[tuple[int, int]]) -> set[int]:
     """Renew every (user id, epoch) that is still live, in one statement; return the user ids renewed.
 
-    A lease that has expired is never revived: somebody may have looked at it already.
+    A lease that has expired is never revived: somebody may have looked at it already. One that somebody holds
+    (``hold_lease``) is left out and not waited for: its holder may stand still for good, and all others would with it.
+    ``standing_leases`` tells such a lease from one that has ended.
     """
     users, epochs = [user for user, _ in held], [epoch for _, epoch in held]
     with connection.cursor() as cursor:
-        cursor.execute(RENEW, [settings.LEASE_TTL_SECONDS, users, epochs])
+        cursor.execute(RENEW, [users, epochs, settings.LEASE_TTL_SECONDS])
+        return {row[0] for row in cursor.fetchall()}
+
+
+def standing_leases(held: Sequence[tuple[int, int]]) -> set[int]:
+    """Return the user ids of those (user id, epoch) that are live; waits for nobody."""
+    users, epochs = [user for user, _ in held], [epoch for _, epoch in held]
+    with connection.cursor() as cursor:
+        cursor.execute(STANDING, [users, epochs])
         return {row[0] for row in cursor.fetchall()}
 
 

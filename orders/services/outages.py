@@ -1,10 +1,12 @@
 """Tell an outage of PostgreSQL or Redis from a fault of the work itself."""
 
 import redis
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 
 OUTAGE_CLASSES = ("08", "53", "57P")
 """SQLSTATEs by their beginnings: no connection, no resources, shutting down or starting up."""
+STOOD_STILL = "25P03"
+"""PostgreSQL has ended a connection that stood still within a transaction; nothing of that has happened."""
 
 
 def is_outage(error: BaseException) -> bool:
@@ -16,7 +18,9 @@ def is_outage(error: BaseException) -> bool:
         return True
     if isinstance(error, InterfaceError):
         return True
+    sqlstate = getattr(error.__cause__, "sqlstate", None)
+    if isinstance(error, InternalError):
+        return sqlstate == STOOD_STILL
     if not isinstance(error, OperationalError):
         return False
-    sqlstate = getattr(error.__cause__, "sqlstate", None)
     return sqlstate is None or sqlstate.startswith(OUTAGE_CLASSES)

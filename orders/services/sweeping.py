@@ -19,7 +19,10 @@ TOO_OLD_TEXT = "The entry was not sent before it grew too old."
 
 @contextmanager
 def sweep_lock(name: str) -> Iterator[bool]:
-    """Hold the lock of this sweep for the block; False where another process sweeps already."""
+    """Hold the lock of this sweep for the block; False where another process sweeps already.
+
+    Nothing is published in the block: PostgreSQL ends a transaction that stands still, and the lock with it.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext('sweep'), hashtext(%s))", [name])
         yield bool(cursor.fetchone()[0])

@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 import structlog
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db import InterfaceError, InternalError, OperationalError, close_old_connections, connection
 from django.db.models import QuerySet
 
 from failpoints import failpoint
@@ -26,7 +26,11 @@ log = structlog.get_logger(__name__)
 
 RETRY_AFTER_SECONDS = 5.0
 REREAD_SECONDS = 0.4  # after the budget; TradingView hangs up half a second after the webhook's ends
-DATABASE_DOWN = (OperationalError, InterfaceError)
+DATABASE_DOWN = (
+    OperationalError,
+    InterfaceError,
+    InternalError,
+)  # the last: cut off in a transaction it slept in
 _threads = ThreadPoolExecutor(max_workers=settings.DATABASE_THREADS, thread_name_prefix="database")
 
 

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from functools import partial
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
@@ -10,12 +11,13 @@ import celery.worker.state
 import structlog
 from django.conf import settings
 from django.db import close_old_connections
-from django.db.utils import InterfaceError, OperationalError
+from django.db.utils import InterfaceError, InternalError, OperationalError
 from kombu.exceptions import OperationalError as BrokerDown
 
 from failpoints import failpoint
 from orders.selectors import has_open_orders, has_undelivered_orders, next_due_at
 from orders.services.leases import Fence, LeaseLost, expire_lease, take_lease
+from orders.services.outages import is_outage
 from tasks import dead_letters, routing
 from tasks.fleet.session import TraderSession
 from tasks.fleet.slots import LEAVE_POOL, RELEASE_TRADER, Slot, boottime
@@ -179,7 +181,9 @@ class WorkerProcess:
             log.warning("lease lost", user_id=session.user_id, worker=self.name)
             self._work_after(RETRY_SECONDS)
             return
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, InternalError) as error:
+            if isinstance(error, InternalError) and not is_outage(error):
+                raise
             log.warning("PostgreSQL is away", user_id=session.user_id, error=str(error))
             self._work_after(RETRY_SECONDS)
             return
@@ -195,7 +199,14 @@ class WorkerProcess:
             return None  # an old claim: somebody has done the work since
         failpoint("lease.before_take")
         started = boottime()
-        fence = take_lease(user_id=user_id, worker=self.name, host=socket.gethostname(), pid=os.getpid())
+        take = partial(
+            take_lease, user_id=user_id, worker=self.name, host=socket.gethostname(), pid=os.getpid()
+        )
+        try:
+            fence = take()
+        except (OperationalError, InterfaceError):
+            close_old_connections()
+            fence = take()  # it may be ours: given, and the answer lost
         if fence is None:
             return None
         failpoint("lease.after_take")
@@ -214,7 +225,6 @@ class WorkerProcess:
             return
         started = boottime()
         failpoint("lease.before_retake")
-        expire_lease(user_id=session.user_id, epoch=session.fence.epoch)
         fence = take_lease(
             user_id=session.user_id, worker=self.name, host=session.fence.host, pid=session.fence.pid
         )

@@ -3,14 +3,13 @@
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
 from django.conf import settings
-from django.db import DataError, IntegrityError
 from django.utils import timezone
 
-from brokers.errors import BrokerError
 from brokers.models import BrokerAccount
 from brokers.types import OrdStatus, OrdType, PositionEffect
 from orders.models import Order, OrderRequest
@@ -19,10 +18,10 @@ from orders.services.executions import Applied
 from orders.services.leases import Fence, LeaseLost
 from orders.services.lookup import look_up_order
 from orders.services.request_sending import put_off_request, send_request
-from orders.services.submission import is_too_old, postpone_order, submit_order
+from orders.services.submission import backoff_seconds, is_too_old, postpone_order, submit_order
 from orders.services.sweeping import deny_stale_entry
+from orders.services.trouble import TROUBLE
 from orders.services.verification import note_check, verify_account
-from orders.state import IllegalTransition
 from tasks import routing
 from tasks.fleet.accounts import AccountSession, AccountUnusable
 from tasks.fleet.slots import Slot, boottime
@@ -30,9 +29,21 @@ from tasks.replies import answer, answer_requests
 
 log = structlog.get_logger(__name__)
 
-TROUBLE = (BrokerError, IllegalTransition, ValueError, DataError, IntegrityError)
 STREAM_WAIT_SECONDS = 0.25
 UNUSABLE_SECONDS = 30.0  # before an account that could not be opened is tried again
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """An order is left alone, ever longer: so many times something went wrong with it."""
+
+    count: int
+    until: float  # boottime
+
+    @classmethod
+    def after(cls, last: "Pause | None") -> "Pause":
+        count = last.count + 1 if last else 1
+        return cls(count, boottime() + backoff_seconds(count))
 
 
 class TraderSession:
@@ -42,7 +53,7 @@ class TraderSession:
         self.fence = fence
         self._slot = slot
         self._accounts: dict[uuid.UUID, AccountSession] = {}
-        self._troubled: set[uuid.UUID] = set()  # orders that this turn leaves alone
+        self._troubled: dict[uuid.UUID, Pause] = {}
 
     @property
     def user_id(self) -> int:
@@ -63,7 +74,6 @@ class TraderSession:
 
     def work(self) -> bool:
         """Look up what others left in flight, send, check; return whether anything was done."""
-        self._troubled.clear()
         worked = self._work_off()
         return self._check_due() or worked
 
@@ -76,7 +86,12 @@ class TraderSession:
         except AccountUnusable as error:
             note_check(order.id, str(error))
             return
-        self._answer(look_up_order(order, adapter=adapter, fence=self.fence))
+        try:
+            applied = look_up_order(order, adapter=adapter, fence=self.fence)
+        except TROUBLE as error:
+            note_check(order.id, f"look-up failed: {type(error).__name__}")
+            raise
+        self._answer(applied)
 
     # --- send ---
 
@@ -89,19 +104,16 @@ class TraderSession:
         seen: set[uuid.UUID] = set()
         while True:
             worked = self._send_requests() or worked
-            orders = unsent_orders(self.user_id)
+            alone = self._left_alone()
+            orders = unsent_orders(self.user_id, leave_out=alone)
             in_flight = [order for order in orders if order.ord_status == OrdStatus.SUBMITTED]
             inherited = [order for order in in_flight if order.epoch != self.fence.epoch and not order.checks]
-            orphan = next((order for order in inherited if order.id not in seen), None)
+            orphan = next((order for order in inherited if order.id not in seen | alone), None)
             if orphan is not None:
                 seen.add(orphan.id)
                 worked = self._guarded(self._look_up, orphan) or worked
                 continue
-            recorded = [
-                order
-                for order in orders
-                if order.ord_status == OrdStatus.INITIALIZED and order.id not in self._troubled
-            ]
+            recorded = [order for order in orders if order.ord_status == OrdStatus.INITIALIZED]
             now = timezone.now()
             stale = next((order for order in recorded if is_too_old(order, now)), None)
             if stale is not None:  # also where it is held back and never chosen
@@ -112,15 +124,23 @@ class TraderSession:
                 return worked
             worked = self._guarded(self._send, chosen) or worked
 
-    def _guarded(self, action: Callable[[Order], None], order: Order) -> bool:
-        """Do something for one order; what goes wrong with it must not hold up the trader's others."""
+    def _guarded(self, action: Callable[..., None], *orders: Order) -> bool:
+        """Do something for one order or some; what goes wrong with them must not hold up the trader's others."""
         try:
-            action(order)
+            action(*orders)
         except TROUBLE:
-            log.exception("an order is in trouble, the others go on", order=str(order.id))
-            self._troubled.add(order.id)
+            log.exception("in trouble, the others go on", orders=[str(order.id) for order in orders])
+            for order in orders:
+                self._troubled[order.id] = Pause.after(self._troubled.get(order.id))
             return False
+        for order in orders:
+            self._troubled.pop(order.id, None)
         return True
+
+    def _left_alone(self) -> set[uuid.UUID]:
+        """Return the orders that are in trouble and whose pause lasts."""
+        now = boottime()
+        return {order_id for order_id, pause in self._troubled.items() if pause.until > now}
 
     def _send(self, order: Order) -> None:
         self._progress()
@@ -150,10 +170,10 @@ class TraderSession:
 
     def _send_requests(self) -> bool:
         """Send the cancels and replaces that are due; return whether there were any."""
-        requests = [one for one in unsent_requests(self.user_id) if one.order_id not in self._troubled]
-        for request in requests:
-            self._guarded(partial(self._send_request, request), request.order)
-        return bool(requests)
+        alone = self._left_alone()
+        requests = [one for one in unsent_requests(self.user_id) if one.order_id not in alone]
+        done = [self._guarded(partial(self._send_request, request), request.order) for request in requests]
+        return any(done)
 
     def _send_request(self, request: OrderRequest, order: Order) -> None:
         self._progress()
@@ -173,27 +193,26 @@ class TraderSession:
             if order.ended or order.ord_status == OrdStatus.INITIALIZED or account.stream.is_live:
                 return
             time.sleep(delay_ms / 1000)
-            self._verify(account.account_id, [order], counts=False)
+            self._verify(account.account_id, order, counts=False)
 
     # --- check ---
 
     def _check_due(self) -> bool:
         by_account: dict[uuid.UUID, list[Order]] = {}
-        due = orders_due(self.user_id)
-        for order in due:
+        alone, worked = self._left_alone(), False
+        for order in orders_due(self.user_id):
+            if order.id in alone:
+                continue
             if order.ord_status == OrdStatus.SUBMITTED:
-                self._guarded(self._look_up, order)
+                worked = self._guarded(self._look_up, order) or worked
             else:
                 by_account.setdefault(order.account_id, []).append(order)
         for account_id, orders in by_account.items():
             self._progress()
-            self._guarded(partial(self._verify_all, account_id, orders), orders[0])
-        return any(order.id not in self._troubled for order in due)
+            worked = self._guarded(partial(self._verify, account_id), *orders) or worked
+        return worked
 
-    def _verify_all(self, account_id: uuid.UUID, orders: list[Order], _first: Order) -> None:
-        self._verify(account_id, orders)
-
-    def _verify(self, account_id: uuid.UUID, orders: list[Order], *, counts: bool = True) -> None:
+    def _verify(self, account_id: uuid.UUID, *orders: Order, counts: bool = True) -> None:
         try:
             adapter = self._account(account_id).adapter
         except AccountUnusable as error:

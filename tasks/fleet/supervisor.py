@@ -1,11 +1,12 @@
 """The fleet's supervisor: keeps a pool of idle workers, renews all leases, sees every death at once."""
 
-import datetime as dt
+import contextlib
 import multiprocessing
 import os
 import signal
 import socket
 import time
+from collections.abc import Callable
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext
 
@@ -13,7 +14,6 @@ import structlog
 from django.conf import settings
 from django.db import Error as DatabaseDown
 from django.db import close_old_connections
-from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerDown
 
 from failpoints import failpoint
@@ -21,18 +21,19 @@ from orders.models import AttentionItem
 from orders.selectors import has_open_orders, users_with_open_orders
 from orders.services.attention import open_item
 from orders.services.heartbeats import Fleet, beat_fleet, end_fleet
-from orders.services.leases import expire_lease, renew_leases
+from orders.services.leases import expire_lease, renew_leases, standing_leases
 from orders.services.retrying import run_again
 from tasks import routing
 from tasks.fleet import worker
 from tasks.fleet.child import Child
 from tasks.fleet.claims import WaitingClaims
 from tasks.fleet.slots import LEAVE_POOL, RELEASE_TRADER, boottime, create_slot
-from tasks.host import is_gone
+from tasks.host import has_ended
 
 log = structlog.get_logger(__name__)
 
 TURN_SECONDS = 0.1
+STOP_TURN_SECONDS = 0.5
 HEARTBEAT_SECONDS = 5.0
 ALARM_SECONDS = 30.0  # between two alarms that no worker is free
 REFILL_SECONDS = 0.3  # a claim just taken needs the processor more than its replacement does
@@ -47,6 +48,7 @@ class Supervisor:
         self._children: dict[int, Child] = {}
         self._stopping = False
         self._next_renewal = self._next_heartbeat = self._next_alarm = 0.0
+        self._held_back: set[tuple[int, int]] = set()  # (user id, epoch) to be renewed with the next turn
         self._target = settings.FLEET_POOL_SIZE  # until PostgreSQL says what was decided
         self._started = self._surplus_since = boottime()
         self._short_since = 0.0  # boottime at which the pool was last full
@@ -67,17 +69,23 @@ class Supervisor:
 
     def _turn(self) -> None:
         wait([child.process.sentinel for child in self._children.values()], timeout=TURN_SECONDS)
-        close_old_connections()
-        try:
-            self._reap()
-            self._renew()
-            self._kill_wedged()
-            self._kill_disowned()
-            self._heartbeat()
-        except DatabaseDown as error:
-            log.warning("PostgreSQL is away", error=str(error))
+        failed = 0
+        for step in (self._reap, self._renew, self._kill_wedged, self._kill_disowned, self._heartbeat):
+            failed += not self._try(step)
+        if failed:
             time.sleep(TURN_SECONDS)
         self._fork_wanted()
+
+    @staticmethod
+    def _try(step: Callable[[], None]) -> bool:
+        """Do one step; False where PostgreSQL failed it, which must not keep the others from being done."""
+        close_old_connections()
+        try:
+            step()
+        except DatabaseDown as error:
+            log.warning("PostgreSQL is away", error=str(error))
+            return False
+        return True
 
     def _reap(self) -> None:
         """Free a dead child's trader at once, and have another worker claim what was left undone."""
@@ -99,34 +107,45 @@ class Supervisor:
     @staticmethod
     def _end_for_certain(pid: int, child: Child) -> None:
         """Kill a child that is taken for dead and lives: a forkserver that is killed takes the exit codes along."""
-        forked_at = timezone.now() - dt.timedelta(seconds=boottime() - child.started)
-        if not is_gone(pid, forked_at):
+        if not has_ended(pid, boottime() - child.started):
             log.warning("forkserver gone, its worker is killed", pid=pid, user_id=child.user_id or None)
             failpoint("abandoned.before_kill")
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+                os.kill(pid, signal.SIGKILL)
 
     def _renew(self) -> None:
-        """Renew every child's lease in one statement, and tell each until when it may act."""
+        """Renew every child's lease in one statement, and tell each until when it may act.
+
+        A lease that its worker holds at that moment is not waited for: the next turn tries it again, and the worker
+        may act until its old deadline. One that stands still in its transaction stops nobody else.
+        """
         now = boottime()
-        if now < self._next_renewal:
-            return
+        is_time = now >= self._next_renewal
         bound = [
             (child, child.user_id, child.slot.epoch) for child in self._children.values() if child.user_id
         ]
+        if not is_time:
+            bound = [one for one in bound if one[1:] in self._held_back]
+        if bound:
+            self._renew_these(bound, now)
+        if is_time:
+            self._next_renewal = now + settings.LEASE_RENEW_SECONDS
+
+    def _renew_these(self, bound: list[tuple[Child, int, int]], now: float) -> None:
         # Two may be bound to one trader for a moment: only the younger epoch can stand.
         held = dict(sorted((user_id, epoch) for _, user_id, epoch in bound))
-        renewed: set[int] = set()
-        if held:
-            failpoint("lease.before_renew")
-            renewed = run_again(lambda: renew_leases(list(held.items())))
-            failpoint("lease.after_renew")
+        failpoint("lease.before_renew")
+        renewed = run_again(lambda: renew_leases(list(held.items())))
+        failpoint("lease.after_renew")
+        left_out = [(user_id, epoch) for user_id, epoch in held.items() if user_id not in renewed]
+        standing = standing_leases(left_out) if left_out else set()
+        self._held_back = {(user_id, held[user_id]) for user_id in standing}
         for child, user_id, epoch in bound:
             if user_id in renewed and epoch == held[user_id]:
                 # From before the statement: the local deadline is never later than the database's.
                 child.renewed(now + settings.LEASE_TTL_SECONDS - settings.LEASE_MARGIN_SECONDS)
-            else:
+            elif (user_id, epoch) not in self._held_back:
                 child.refused(epoch, now)
-        self._next_renewal = now + settings.LEASE_RENEW_SECONDS
 
     def _kill_wedged(self) -> None:
         """Kill a worker whose loop has stood still for too long, and tell the operators.
@@ -136,6 +155,7 @@ class Supervisor:
         now = boottime()
         if self._claims.redis_is_away():
             return
+        killed: list[tuple[int | None, str]] = []
         for pid, child in self._children.items():
             still = now - max(child.slot.progress, child.started, self._claims.back)
             if still > settings.WORKER_WEDGED_SECONDS and child.process.exitcode is None:
@@ -144,9 +164,9 @@ class Supervisor:
                 failpoint("wedged.before_kill")
                 child.process.kill()
                 failpoint("wedged.after_kill")
-                open_item(
-                    AttentionItem.Kind.WORKER_WEDGED, user_id=user_id, detail=f"pid {pid}, {still:.0f} s"
-                )
+                killed.append((user_id, f"pid {pid}, {still:.0f} s"))
+        for user_id, detail in killed:  # after the last kill: none waits for PostgreSQL
+            open_item(AttentionItem.Kind.WORKER_WEDGED, user_id=user_id, detail=detail)
 
     def _kill_disowned(self) -> None:
         """Kill a worker that neither takes its lost lease anew nor leaves: it keeps its trader's bells from others."""
@@ -204,10 +224,7 @@ class Supervisor:
                 self._fork()
         self._shrink(idle - wanted)
         if waiting and not idle and len(self._children) >= settings.FLEET_MAX_WORKERS:
-            try:
-                self._release_longest_idle()
-            except DatabaseDown as error:
-                log.warning("PostgreSQL is away", error=str(error))
+            self._try(self._release_longest_idle)
 
     def _shrink(self, surplus: int) -> None:
         """Ask idle workers to leave once there have been too many for a while; who gets a trader first, stays."""
@@ -252,32 +269,22 @@ class Supervisor:
 
     def _stop_children(self) -> None:
         """Let every worker finish its running order, then kill what is left."""
-        for child in self._children.values():
-            if child.process.exitcode is None and child.process.pid:
-                os.kill(child.process.pid, signal.SIGTERM)
+        for child in self._living():
+            child.process.terminate()
         failpoint("stop.after_term")
         end = time.monotonic() + settings.WORKER_STOP_SECONDS
-        while any(child.process.exitcode is None for child in self._children.values()):
+        while living := self._living():
             if time.monotonic() > end:
-                for child in self._children.values():
+                for child in living:
                     child.process.kill()
-            wait([child.process.sentinel for child in self._children.values()], timeout=0.5)
-            self._renew_while_stopping()
-        self._say_goodbye()
+            # Of these only: what has ended would be told of again and again, without a pause.
+            wait([child.process.sentinel for child in living], timeout=STOP_TURN_SECONDS)
+            self._try(self._renew)
+        self._try(lambda: end_fleet(name=self.name))
         log.info("fleet down", name=self.name)
 
-    def _renew_while_stopping(self) -> None:
-        close_old_connections()
-        try:
-            self._renew()
-        except DatabaseDown as error:
-            log.warning("PostgreSQL is away", error=str(error))
-
-    def _say_goodbye(self) -> None:
-        try:
-            end_fleet(name=self.name)
-        except DatabaseDown as error:
-            log.warning("PostgreSQL is away", error=str(error))
+    def _living(self) -> list[Child]:
+        return [child for child in self._children.values() if child.process.exitcode is None]
 
     @staticmethod
     def _claim(user_id: int) -> None:

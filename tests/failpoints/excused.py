@@ -36,6 +36,10 @@ SHOWN_ELSEWHERE: dict[str, tuple[str, str]] = {
         "tasks/sweeps.py:due",
         "a sweep's lock lasts as long as the caller's block, which has the points",
     ),
+    "tasks/orphans.py:hand_out_cases commit": (
+        "tasks/routing.py:hand_out",
+        "what was found was only read; the publishing of each case has the points",
+    ),
     "orders/services/attention.py:retell_item write: update": (
         "orders/services/attention.py:open_item",
         "called right before; without this the item keeps its older text",

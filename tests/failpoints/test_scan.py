@@ -41,7 +41,7 @@ def test_the_scan_sees_the_whole_way_of_an_order(effects: list[Effect]) -> None:
     seen = {(effect.place.name, effect.kind.split(":")[0]) for effect in effects}
     assert seen >= {
         ("record_alert", "commit"),
-        ("hand_over", "publish"),
+        ("_ring", "publish"),
         ("claim", "publish"),
         ("WorkerProcess._take", "write"),
         ("begin_submission", "commit"),

@@ -274,3 +274,32 @@ def story(floor: ArmedFloor, sleeper: Sleeper) -> tuple[Row, list[Row], list[str
     order = floor.order(sleeper.order_id)
     kept = {name: order[name] for name in ("ord_status", "attempt", "epoch", "eligible_at", "state")}
     return kept, floor.requests(sleeper.order_id), events
+
+
+# --- one that stands still within a transaction ---
+
+LONGER_THAN_A_LEASE_SECONDS = 18.0
+LIVE_LEASE = "SELECT epoch FROM orders_workerlease WHERE user_id = %s AND expires_at > now()"
+FRESH_BEAT = "SELECT 1 FROM orders_heartbeat WHERE part = 'fleet' AND at > now() - interval '8 s'"
+
+
+def test_a_worker_that_stands_still_in_transaction_1_stops_nobody_else(
+    armed_running_floor: ArmedFloor, armed_books: None
+) -> None:
+    """It holds its lease's row, which its fleet renews in one statement with all others."""
+    floor = armed_running_floor
+    floor.wait_ready()
+    frozen, other = prepare(floor, send), prepare(floor, send)
+    before = floor.desk_rows(LIVE_LEASE, other.user_id)
+    sleeper = put_to_sleep(floor, frozen, "submit.before_commit", send)
+    try:
+        time.sleep(LONGER_THAN_A_LEASE_SECONDS)
+        assert floor.desk_rows(LIVE_LEASE, other.user_id) == before
+        assert floor.desk_rows(FRESH_BEAT)
+        assert floor.send(other).json()["ord_status"] == "FILLED"
+    finally:
+        floor.disarm()
+        floor.wake_all()
+    floor.wait_filled(frozen, sleeper.order_id)
+    assert floor.calls(sleeper.counter) == 1
+    floor.heal()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import pytest
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from brokers.errors import OutcomeUnknown
@@ -15,7 +16,7 @@ from brokers.types import ExecType, ExecutionReport, IdempotencyClass
 from orders.models import Order
 from orders.services.changes import Origin
 from orders.services.executions import apply_execution_report
-from orders.services.leases import expire_lease, take_lease
+from orders.services.leases import LeaseLost, expire_lease, take_lease
 from tasks.fleet.session import TraderSession, pick_next
 from tasks.fleet.slots import Slot, boottime
 from tests.factories.adapters import ScriptedAdapter
@@ -172,3 +173,103 @@ def test_an_unknown_exit_blocks_entries_and_no_other_exit(
 def test_another_account_is_another_place() -> None:
     rows = [Row(A, eligible_at=LATER), Row(A, account_id=uuid.uuid4())]
     assert pick_next(rows, set()) is rows[1]  # type: ignore[arg-type]
+
+
+# --- trouble with one order ---
+
+
+def submitting(bad: Order, error: BaseException) -> Callable[[object], ExecutionReport]:
+    def submit(command: object) -> ExecutionReport:
+        order = Order.objects.get(cl_ord_id=command.cl_ord_id)  # type: ignore[attr-defined]
+        if order == bad:
+            raise error
+        return make_report(order, ExecType.NEW)
+
+    return submit
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "error", [KeyError("qty"), TypeError("None"), AttributeError("x"), ArithmeticError("x")]
+)
+def test_trouble_with_one_order_ends_no_others_turn(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    session, adapter = new_session(desk, monkeypatch)
+    bad, good = record_one(desk), record_one(desk, symbol="MSFT")
+    adapter.submit = submitting(bad, error)
+    session.work()
+    assert Order.objects.get(pk=good.pk).ord_status == "NEW"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("error", [LeaseLost("gone"), OperationalError("away"), InterfaceError("closed")])
+def test_what_is_about_the_process_ends_the_turn(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    session, adapter = new_session(desk, monkeypatch)
+    adapter.submit = submitting(record_one(desk), error)
+    with pytest.raises(type(error)):
+        session.work()
+
+
+@pytest.mark.django_db
+def test_a_troubled_order_is_left_alone_for_ever_longer(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    session, _ = new_session(desk, monkeypatch)
+    now, tries = [1000.0], []
+    monkeypatch.setattr("tasks.fleet.session.boottime", lambda: now[0])
+    record_one(desk)
+
+    def fail(order_id: uuid.UUID, **_: object) -> None:
+        tries.append(now[0] - 1000)
+        raise TypeError("before transaction 1")
+
+    monkeypatch.setattr("tasks.fleet.session.submit_order", fail)
+    for _ in range(120):
+        assert not session.work()
+        now[0] += 0.25
+    assert tries == [0, 1, 3, 7, 15]
+
+
+@pytest.mark.django_db
+def test_a_look_up_in_trouble_counts_and_waits_for_the_next(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, adapter = new_session(desk, monkeypatch)
+    order = record_one(desk)
+    adapter.submit, adapter.found = OutcomeUnknown("timeout"), KeyError("status")
+    session.work()
+    order.refresh_from_db()
+    assert (order.ord_status, order.checks) == ("SUBMITTED", 1)
+    assert order.next_check_at is not None
+    assert order.next_check_at > timezone.now()
+
+
+@pytest.mark.django_db
+def test_orders_that_wait_for_the_open_hide_no_exit(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    session, adapter = new_session(desk, monkeypatch)
+    holder_of(desk, session, adapter)
+    waiting = [record_one(desk, symbol="MSFT") for _ in range(501)]
+    Order.objects.filter(pk__in=[one.pk for one in waiting]).update(eligible_at=LATER)
+    way_out = record_one(desk, action="close_long")
+    session.work()
+    assert [command.cl_ord_id for command in adapter.sent] == [way_out.cl_ord_id]
+
+
+@pytest.mark.django_db
+def test_an_account_in_trouble_is_not_asked_at_every_turn(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, _ = new_session(desk, monkeypatch)
+    orders = [record_one(desk) for _ in range(2)]
+    session.work()
+    Order.objects.update(next_check_at=timezone.now())
+    opened = []
+
+    def fail(account_id: uuid.UUID) -> None:
+        opened.append(account_id)
+        raise KeyError("no such broker")
+
+    monkeypatch.setattr(session, "_account", fail)
+    assert [session.work() for _ in orders] == [False, False]
+    assert opened == [desk.account.id]

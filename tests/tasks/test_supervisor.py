@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
-from orders.models import PoolTarget
-from orders.services.leases import take_lease
+from orders.models import Heartbeat, PoolTarget
+from orders.services.leases import Fence, take_lease
+from tasks.fleet import supervisor as module
 from tasks.fleet.child import Child
 from tasks.fleet.slots import LEAVE_POOL, RELEASE_TRADER, Slot, boottime
 from tasks.fleet.supervisor import Supervisor
+from tests.factories.leases import held_by_another
 from tests.factories.traders import make_desk
 
 if TYPE_CHECKING:
@@ -20,11 +27,24 @@ if TYPE_CHECKING:
 
 
 class FakeProcess:
-    exitcode: int | None = None
     killed = False
+
+    def __init__(self, ends_at: float | None = None) -> None:
+        """Run for good, or until ``ends_at`` (``time.monotonic``), and leave at no request."""
+        self._ends_at = ends_at
+        self.sentinel, self._end = os.pipe()
+        if self.exitcode is not None:
+            os.close(self._end)  # as the system does for a process that has ended
+
+    @property
+    def exitcode(self) -> int | None:
+        return 0 if self._ends_at is not None and time.monotonic() >= self._ends_at else None
 
     def kill(self) -> None:
         self.killed = True
+
+    def terminate(self) -> None:
+        """It goes on until its end."""
 
 
 @pytest.fixture
@@ -32,9 +52,9 @@ def supervisor() -> Supervisor:
     return Supervisor()
 
 
-def add(supervisor: Supervisor, *, user_id: int = 0, epoch: int = 0) -> Child:
+def add(supervisor: Supervisor, *, user_id: int = 0, epoch: int = 0, ends_at: float | None = None) -> Child:
     """Give the supervisor one more worker."""
-    child = Child(cast(Any, FakeProcess()), Slot(user_id=user_id, epoch=epoch), boottime())
+    child = Child(cast(Any, FakeProcess(ends_at)), Slot(user_id=user_id, epoch=epoch), boottime())
     supervisor._children[len(supervisor._children)] = child
     return child
 
@@ -151,3 +171,68 @@ def test_releasing_a_busy_fleets_idlest_worker_leaves_the_pool_alone(supervisor:
     leaving.slot.release = LEAVE_POOL
     supervisor._release_longest_idle()
     assert (resting.slot.release, leaving.slot.release) == (RELEASE_TRADER, LEAVE_POOL)
+
+
+# --- one that stands still stops nobody else ---
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lease_that_its_worker_holds_is_neither_refused_nor_waited_for(supervisor: Supervisor) -> None:
+    frozen_user, other_user = make_desk().user.id, make_desk().user.id
+    frozen = add(supervisor, user_id=frozen_user, epoch=take(frozen_user))
+    other = add(supervisor, user_id=other_user, epoch=take(other_user))
+    frozen.slot.deadline = 7.0
+    with held_by_another(Fence(frozen_user, "w", "h", 1, frozen.slot.epoch)):
+        supervisor._renew()
+        assert other.slot.deadline > boottime()
+        assert (frozen.slot.deadline, frozen.slot.lost, frozen.refused_since) == (7.0, 0, 0.0)
+        other.slot.deadline = 7.0
+    supervisor._renew()  # the next turn, long before the next renewal of all
+    assert frozen.slot.deadline > boottime()
+    assert other.slot.deadline == 7.0
+    frozen.slot.deadline = 7.0
+    supervisor._renew()
+    assert frozen.slot.deadline == 7.0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_wedged_are_killed_and_the_heart_beats_whatever_becomes_of_the_leases(
+    supervisor: Supervisor, settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cancelled(_held: object) -> set[int]:
+        raise OperationalError("canceling statement due to statement timeout")
+
+    monkeypatch.setattr(module, "renew_leases", cancelled)
+    monkeypatch.setattr(supervisor._claims, "redis_is_away", lambda: False)
+    monkeypatch.setattr(supervisor, "_fork_wanted", lambda: None)
+    settings.WORKER_WEDGED_SECONDS = 10.0
+    child = add(supervisor, user_id=make_desk().user.id, epoch=1)
+    child.started -= 60
+    supervisor._turn()
+    assert cast(FakeProcess, child.process).killed
+    assert Heartbeat.objects.filter(name=supervisor.name).exists()
+
+
+# --- the end ---
+
+
+@pytest.mark.django_db(transaction=True)
+def test_waiting_for_the_last_worker_to_end_costs_next_to_nothing(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[float] = []
+    monkeypatch.setattr(supervisor, "_renew", lambda: turns.append(time.monotonic()))
+    monkeypatch.setattr(module, "STOP_TURN_SECONDS", 0.1)
+    for ends_in in (0.0, 0.35):
+        add(supervisor, ends_at=time.monotonic() + ends_in)
+    supervisor._stop_children()
+    assert 1 <= len(turns) <= 5
+
+
+def test_a_worker_that_ends_before_it_is_killed_is_no_trouble(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    monkeypatch.setattr(module, "has_ended", lambda *_: False)
+    supervisor._end_for_certain(process.pid, add(supervisor))

@@ -1,10 +1,23 @@
 """Leases: one holder, an epoch that only grows, the database's clock."""
 
+import time
+
 import pytest
-from django.db import connection, transaction
+from django.conf import settings
+from django.db import InternalError, close_old_connections, connection, transaction
 
 from orders.models import WorkerLease
-from orders.services.leases import Fence, LeaseLost, expire_lease, hold_lease, renew_leases, take_lease
+from orders.services.leases import (
+    Fence,
+    LeaseLost,
+    expire_lease,
+    hold_lease,
+    renew_leases,
+    standing_leases,
+    take_lease,
+)
+from orders.services.outages import is_outage
+from tests.factories.leases import held_by_another
 from tests.factories.traders import make_desk
 
 pytestmark = pytest.mark.django_db
@@ -66,3 +79,55 @@ def test_one_statement_renews_all_that_are_live() -> None:
     age(live[0].user_id, 60)
     held = [(fence.user_id, fence.epoch) for fence in live]
     assert renew_leases(held) == {fence.user_id for fence in live[1:]}
+
+
+def test_a_worker_takes_a_lease_anew_whose_epoch_it_was_never_told() -> None:
+    user_id = make_desk().user.id
+    lost = take(user_id, "a")  # committed; the answer never came
+    assert lost is not None
+    claimed_at = WorkerLease.objects.get(user=user_id).claimed_at
+    again = take(user_id, "a")
+    assert again is not None
+    assert again.epoch == lost.epoch + 1
+    assert WorkerLease.objects.get(user=user_id).claimed_at == claimed_at
+    with pytest.raises(LeaseLost), transaction.atomic():
+        hold_lease(lost)
+    assert take(user_id, "b") is None
+
+
+# --- a holder that stands still within its transaction ---
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lease_that_is_held_is_not_waited_for_and_still_stands() -> None:
+    held, free, ended = (take(make_desk().user.id, "a") for _ in range(3))
+    assert held is not None and free is not None and ended is not None
+    age(ended.user_id, 60)
+    asked = [(fence.user_id, fence.epoch) for fence in (held, free, ended)]
+    with held_by_another(held):
+        assert renew_leases(asked) == {free.user_id}
+        assert standing_leases(asked) == {held.user_id, free.user_id}
+    assert renew_leases(asked) == {held.user_id, free.user_id}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_postgresql_ends_a_transaction_that_stands_still_and_the_next_one_is_well() -> None:
+    fence = take(make_desk().user.id, "a")
+    assert fence is not None
+    with pytest.raises(InternalError) as caught, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 200")
+        hold_lease(fence)
+        time.sleep(0.6)
+        hold_lease(fence)
+    assert is_outage(caught.value)
+    close_old_connections()
+    assert renew_leases([(fence.user_id, fence.epoch)]) == {fence.user_id}
+
+
+def test_no_connection_of_the_desk_may_stand_still_for_as_long_as_a_lease_lasts() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT setting::int FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'"
+        )
+        milliseconds = cursor.fetchone()[0]
+    assert 0 < milliseconds < settings.LEASE_TTL_SECONDS * 1000
