@@ -59,6 +59,8 @@ def command_of(options: Options) -> str:
         parts.append(f"--seconds {options.seconds:g}")
     if options.focus:
         parts.append(f"--focus {','.join(options.focus)}")
+    if options.every_point:
+        parts.append("--every-point")
     parts.append(f"--traders {options.traders} --rate {options.per_second:g} --changes {options.changes:g}")
     return " ".join(parts)
 
@@ -78,6 +80,11 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--traders", type=int, default=10, help="how many (default: %(default)s)")
     parser.add_argument("--rate", type=float, default=5.0, help="requests a second (default: %(default)s)")
     parser.add_argument("--changes", type=float, default=1.0, help="times as many cancels and replaces")
+    parser.add_argument(
+        "--every-point",
+        action="store_true",
+        help="strike every failpoint twice, however few faults there are",
+    )
     parser.add_argument("--keep", action="store_true", help="keep a bundle of a clean run too")
     return parser.parse_args(arguments)
 
@@ -91,6 +98,7 @@ def _options(parsed: argparse.Namespace) -> Options:
         traders=parsed.traders,
         per_second=parsed.rate,
         changes=parsed.changes,
+        every_point=parsed.every_point,
     )
 
 

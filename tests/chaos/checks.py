@@ -55,6 +55,17 @@ def check_all(books: Books, sent: Sequence[Sent]) -> Result:
     return Result(verdicts, findings)
 
 
+def broken_for_good(books: Books, sent: Sequence[Sent]) -> bool:
+    """Say whether a promise is broken that time cannot mend: done twice, sent by the wrong, filled beyond the venue.
+
+    The desk's orders are read before the venue's ledger, so what they count and it lacks never happened.
+    """
+    chains = Chains(books)
+    beyond = any(order["cum_qty"] > chains.of(order).filled_qty for order in books.orders)
+    twice = judge(books, chains).duplicated or done_twice(books, sent)
+    return bool(beyond or twice or overtaken(books) or shared_workers(books))
+
+
 # --- fills, positions, cash ---
 
 

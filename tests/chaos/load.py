@@ -28,6 +28,7 @@ RESENDS = 3
 """How often TradingView sends an alert again that was answered 5xx; impatient programs do the same with a key."""
 RESEND_SECONDS = 0.4
 TIMEOUT = httpx.Timeout(8.0, connect=2.0)
+ASKING_SECONDS = 15.0
 BURST = 12
 BURST_GAP_SECONDS = 0.015
 CENT = Decimal("0.01")
@@ -121,10 +122,17 @@ class Load:
 
     def burst(self, user_id: int) -> None:
         """Send alerts for one trader, one close behind the other; returns amid them, without their answers."""
-        trader = next(trader for trader in self._traders if trader.user_id == user_id)
-        if self._loop is not None and not self._ending.is_set():
+        trader = next((trader for trader in self._traders if trader.user_id == user_id), None)
+        if trader is not None and self._loop is not None and not self._ending.is_set():
             asyncio.run_coroutine_threadsafe(self._burst(trader), self._loop)
             time.sleep(BURST * BURST_GAP_SECONDS / 2)
+
+    def ask(self, kind: str, trader: Trader, path: str, body: Mapping[str, Any], target: str = "") -> Sent:
+        """Ask for one thing besides, and wait for its answer. Raises TimeoutError."""
+        wish = Wish(kind, trader, f"chaos-{self._seed}-{next(self._numbers)}", path, body, target)
+        if self._loop is None:
+            raise RuntimeError("the load has not begun")
+        return asyncio.run_coroutine_threadsafe(self._send(wish), self._loop).result(ASKING_SECONDS)
 
     # --- in the load's own thread ---
 

@@ -24,7 +24,7 @@ from desk.config import CHECKOUT
 from tests.chaos.__main__ import CLEAN, NOT_CLEAN, VERDICT
 
 PATCHES = Path(__file__).parent / "mutants"
-LONGEST_SECONDS = 300.0
+LONGEST_SECONDS = 180.0
 ENDING_SECONDS = 120.0
 KILLED = "killed"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.chaos.books import Books, read_books
@@ -24,10 +25,15 @@ class Rest:
     books: Books
 
 
-def wait_quiet(floor: Floor, longest_seconds: float = LONGEST_SECONDS) -> Rest:
+def wait_quiet(
+    floor: Floor,
+    longest_seconds: float = LONGEST_SECONDS,
+    is_broken: Callable[[Books], bool] | None = None,
+) -> Rest:
     """Wait until nothing is under way: no order or request unfinished, every status as at the venue.
 
-    The books are read once more a little later: what was only resting between two retries shows itself.
+    The books are read once more a little later: what was only resting between two retries shows itself. Where
+    ``is_broken`` says that they break a promise for good, nothing more is waited for.
     """
     began = time.monotonic()
     while True:
@@ -37,6 +43,6 @@ def wait_quiet(floor: Floor, longest_seconds: float = LONGEST_SECONDS) -> Rest:
         if not left:
             time.sleep(AFTERMATH_SECONDS)
             return Rest(round(passed, 1), [], read_books(floor))
-        if passed > longest_seconds:
+        if passed > longest_seconds or (is_broken is not None and is_broken(books)):
             return Rest(None, left, books)
         time.sleep(POLL_SECONDS)

@@ -11,6 +11,7 @@ from tests.chaos.checks import Result
 from tests.chaos.plan import FAILPOINT, Plan
 from tests.chaos.quiet import Rest
 from tests.chaos.requests import Journal
+from tests.chaos.roundup import Strike, missing_strikes
 
 SHOWN = 12
 SKIPPED = "skipped"
@@ -36,13 +37,14 @@ class Outcome:
 
     plan: Plan
     injected: Sequence[Injected]
-    hits: Counter[str]  # by failpoint
+    hits: Counter[Strike]  # how often somebody ran into which point, and what it did
     journal: Journal
     rest: Rest
     result: Result
     deadlocks: list[str]
     seconds: float
     troubles: Sequence[str] = field(default_factory=tuple)  # of the stage itself, not of the desk
+    every_point: bool = False  # whether a point that was not struck twice is a failure
 
     @property
     def findings(self) -> dict[str, list[str]]:
@@ -51,6 +53,7 @@ class Outcome:
             **self.result.findings,
             "deadlocks": self.deadlocks,
             "not quiet in time": self.rest.unsettled,
+            **({"strikes that are missing": self.missing} if self.every_point else {}),
         }
 
     @property
@@ -58,12 +61,9 @@ class Outcome:
         return not any(self.findings.values())
 
     @property
-    def missed(self) -> list[str]:
-        """Return the failpoints that were armed and that nobody has passed often enough since."""
-        armed = Counter(one.kind.split(":")[1] for one in self.injected if one.kind.startswith(FAILPOINT))
-        return sorted(
-            f"{name} ({self.hits[name]} of {n})" for name, n in armed.items() if self.hits[name] < n
-        )
+    def missing(self) -> list[str]:
+        """Return the strikes that each point of the catalog should have had at least once."""
+        return [f"{name}: {action}" for name, action in missing_strikes(self.hits)]
 
 
 def table(outcome: Outcome) -> str:
@@ -99,8 +99,9 @@ def table(outcome: Outcome) -> str:
 
 
 def _struck(outcome: Outcome) -> str:
-    struck = sum(1 for name in POINTS if outcome.hits[name])
-    return f"{struck} of {len(POINTS)}, {sum(outcome.hits.values())} times"
+    lacking = {name for name, _ in missing_strikes(outcome.hits)}
+    said = f"{len(POINTS) - len(lacking)} of {len(POINTS)}, by a kill and a stop each"
+    return f"{said}; {sum(outcome.hits.values())} strikes"
 
 
 def _by_kind(outcome: Outcome) -> list[str]:
@@ -117,8 +118,6 @@ def _by_kind(outcome: Outcome) -> list[str]:
 
 def _details(outcome: Outcome) -> list[str]:
     lines = [f"stage: {trouble}" for trouble in outcome.troubles[:SHOWN]]
-    if outcome.missed:
-        lines.append(f"armed and not passed as often: {', '.join(outcome.missed)}")
     for name, found in outcome.findings.items():
         lines += [f"{name}: {line}" for line in found[:SHOWN]]
         if len(found) > SHOWN:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from failpoints.catalog import POINTS
 from tests.chaos import faults
-from tests.chaos.checks import check_all
+from tests.chaos.checks import broken_for_good, check_all
 from tests.chaos.load import Load
 from tests.chaos.plan import Plan, make_plan
 from tests.chaos.quiet import wait_quiet
 from tests.chaos.report import Injected, Outcome
 from tests.chaos.requests import Journal
+from tests.chaos.roundup import ACTIONS, Strike, play_along, prepare, round_up
 from tests.chaos.stage import Stage, open_stage
 
 PRICES = {"AAPL": Decimal(227), "F": Decimal(11), "KO": Decimal(71), "MSFT": Decimal(428)}
@@ -37,6 +41,17 @@ class Options:
     traders: int = 10
     per_second: float = 5.0  # requests
     changes: float = 1.0  # how much more often than usual orders are canceled and replaced
+    every_point: bool = False  # strike every failpoint twice, also where there are few faults
+
+    @property
+    def round_up_seconds(self) -> float:
+        """How long what the plan's faults have not struck is provoked in the end."""
+        return 330.0 if self.every_point else 120.0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are faults enough to strike every failpoint twice."""
+        return self.every_point or (not self.focus and self.faults >= len(ACTIONS) * len(POINTS))
 
     @property
     def plan(self) -> Plan:
@@ -72,24 +87,30 @@ def run(
         stage.on_wake = load.burst
         load.start()
         try:
-            injected = _break(stage, plan, load, say)
+            if options.is_full:
+                injected = _break_everywhere(stage, plan, load, say, options.round_up_seconds)
+            else:
+                injected = _break(stage, plan, load, say)
         finally:
             load.end()
             say("healing")
             stage.heal()
         load.join()
         say("waiting for quiet")
-        rest = wait_quiet(stage.floor)
+        # A run of a given length is in a hurry: what is broken for good is not waited for.
+        hurried = None if options.seconds is None else lambda books: broken_for_good(books, journal.sent)
+        rest = wait_quiet(stage.floor, is_broken=hurried)
         outcome = Outcome(
             plan=plan,
             injected=injected,
-            hits=_hits(stage.failpoints),
+            hits=_hits(stage),
             journal=journal,
             rest=rest,
             result=check_all(rest.books, journal.sent),
             deadlocks=deadlocks(stage),
             seconds=time.monotonic() - began,
             troubles=list(stage.reversals.failures),
+            every_point=options.every_point,
         )
         if not outcome.result.verdicts.at_venue:
             raise NothingProven("no order has reached the venue")
@@ -111,14 +132,31 @@ def _break(stage: Stage, plan: Plan, load: Load, say: Callable[[str], None]) -> 
     return injected
 
 
+def _break_everywhere(
+    stage: Stage, plan: Plan, load: Load, say: Callable[[str], None], round_up_seconds: float
+) -> list[Injected]:
+    """Inject the plan's faults, play scenes beside them, and at the end strike whatever is left."""
+    scene = prepare(stage, load, plan.seed, PRICES)
+    ended = threading.Event()
+    with ThreadPoolExecutor(1, "scenes") as pool:
+        playing = pool.submit(play_along, scene, ended, say)
+        try:
+            injected = _break(stage, plan, load, say)
+        finally:
+            ended.set()
+        playing.result()
+    round_up(scene, say, round_up_seconds)
+    return injected
+
+
 def _set_prices(stage: Stage) -> None:
     """Have every symbol begin its walk where the seed's limit orders expect it."""
     for symbol, price in PRICES.items():
         stage.floor.venue("POST", "/control/prices", {"symbol": symbol, "price": str(price), "pinned": False})
 
 
-def _hits(folder: Path) -> Counter[str]:
-    return Counter(path.name.rpartition(".hit-")[0] for path in folder.glob("*.hit-*"))
+def _hits(stage: Stage) -> Counter[Strike]:
+    return Counter((hit.name, hit.action) for hit in stage.arming.hits if hit.action in ACTIONS)
 
 
 def deadlocks(stage: Stage) -> list[str]:
