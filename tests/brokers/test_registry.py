@@ -23,7 +23,8 @@ def test_names_and_capabilities_do_not_load_an_sdk() -> None:
 def test_capabilities() -> None:
     for name in catalog.broker_names():
         capabilities = catalog.capabilities_of(name)
-        assert capabilities.idempotency_class is IdempotencyClass.A
+        expected = IdempotencyClass.C if name == "paper_c" else IdempotencyClass.A
+        assert capabilities.idempotency_class is expected
         assert OrdType.MARKET in capabilities.ord_types
         assert OrdType.TRAILING_STOP not in capabilities.ord_types
 
