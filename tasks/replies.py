@@ -130,6 +130,7 @@ class ReplyBoard:
             await asyncio.gather(self._reader, return_exceptions=True)
         await self._blocking.aclose()
         await self._quick.aclose()
+        await asyncio.sleep(0)  # a transport is closed by its loop's next turn
 
     async def _ping_again(self) -> bool:
         """Ping by a new connection: the old one may have died with a Redis that is back by now."""

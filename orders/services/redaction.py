@@ -16,7 +16,8 @@ _NAMED = re.compile(
 _BEARER = re.compile(r"(?i)\b((?:bearer|basic)\s+)[\w.~+/=-]{8,}")
 _WEBHOOK = re.compile(r"(/webhook/\w+/[\w-]{6})[\w-]+")
 _ROW = re.compile(r"(Failing row contains ).*")  # PostgreSQL shows every column of it
-_LONG = re.compile(r"\b(?=[\w+/-]*\d)(?=[\w+/-]*[A-Za-z])[\w+/-]{40,}={0,2}")  # sealed, hashed or encoded
+_LONG = re.compile(r"(File \"[^\"]+\")|\b(?=[\w+/-]*\d)(?=[\w+/-]*[A-Za-z])[\w+/-]{40,}={0,2}")
+"""Sealed, hashed or encoded; a traceback's file is none of these, however long its path."""
 _API_KEY = re.compile(r"\b(tsk_\w{4})\w+")
 
 
@@ -33,4 +34,4 @@ def redact(text: str) -> str:
     text = _WEBHOOK.sub(r"\1…", text)
     text = _API_KEY.sub(r"\1…", text)
     text = _NAMED.sub(rf"\1{HIDDEN}", text)
-    return _LONG.sub(HIDDEN, text)
+    return _LONG.sub(lambda found: found[1] or HIDDEN, text)

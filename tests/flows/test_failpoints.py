@@ -265,6 +265,8 @@ ELSEWHERE = {
     "send.duplicate": "test_fencing passes it: a worker that departs after its successor has sent",
     "lease.before_retake": "needs PostgreSQL away for longer than a lease: the chaos run",
     "lease.after_retake": "the same",
+    "abandoned.": "needs a forkserver that dies before its workers: the chaos run",
+    "replaced.": "needs a replace that is accepted after it was given up: the chaos run",
     "wedged.": "needs a worker that stands still for 90 s here: the chaos run",
     "disowned.": "needs a worker that stays without its lease: the chaos run",
     "lookup.listed": "class C only; these traders' broker takes an id once",

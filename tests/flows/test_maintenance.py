@@ -101,7 +101,8 @@ def test_a_worker_whose_trader_has_another_one_leaves(floor: Floor) -> None:
         json.dumps({"host": "elsewhere", "pid": 1}),
     )
     floor.desk_rows(
-        "UPDATE orders_workerlease SET epoch = epoch + 1, pid = 1, host = 'elsewhere' WHERE user_id = %s",
+        "UPDATE orders_workerlease SET epoch = epoch + 1, pid = 1, host = 'elsewhere', worker = 'worker-1'"
+        " WHERE user_id = %s",
         trader.user_id,
     )
     wait_until("the worker without a lease has left", lambda: not is_alive(pid))
@@ -204,7 +205,7 @@ def test_the_maintenance_shows_what_it_found(floor: Floor) -> None:
         return rows[0]["data"] if rows else None
 
     assert wait_until("the coordinator has shown itself", summary).keys() == {
-        "entries too old",
+        "batches of entries too old",
         "leases without a process",
         "traders without a worker",
         "queues nobody reads",
