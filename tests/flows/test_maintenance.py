@@ -70,6 +70,8 @@ def test_a_lease_whose_worker_died_unseen_is_ended_long_before_its_time(floor: F
     pid = floor.warm_up(trader)
     before = floor.lease(trader)
     assert before is not None
+    ready = "SELECT 1 FROM orders_heartbeat WHERE at > %s AND (data ->> 'idle')::int > 0"
+    wait_until("somebody is idle again", lambda: floor.desk_rows(ready, before["claimed_at"]))
     fleet = floor.desk.pid("fleet")
     os.kill(fleet, signal.SIGSTOP)  # it must not see its worker's death: only the maintenance is left
     try:
