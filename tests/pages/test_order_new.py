@@ -222,8 +222,15 @@ def test_who_has_no_account_is_told_so(page: Client) -> None:
     assert "There is no account to trade" in page.get(URL).content.decode()
 
 
+async def redis_is_there() -> None:
+    """Stand in for the look at Redis, whose connection would outlive the client's event loop."""
+
+
 @pytest.mark.django_db(transaction=True)  # the desk looks from a thread of its own
-def test_the_desk_refuses_by_itself_while_no_fleet_runs(page: Client, account: BrokerAccount) -> None:
+def test_the_desk_refuses_by_itself_while_no_fleet_runs(
+    page: Client, account: BrokerAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orders.views.placing.require_redis", redis_is_there)
     response = page.post(URL, filled_in(account))
     assert response.status_code == 503
     assert not Order.objects.exists()

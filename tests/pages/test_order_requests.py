@@ -305,8 +305,15 @@ def test_a_form_that_was_sent_before_can_be_sent_again(
     assert form["form_id"] not in html
 
 
+async def redis_is_there() -> None:
+    """Stand in for the look at Redis, whose connection would outlive the client's event loop."""
+
+
 @pytest.mark.django_db(transaction=True)  # the desk looks from a thread of its own
-def test_the_desk_itself_refuses_a_replace_while_no_fleet_runs(page: Client, account: BrokerAccount) -> None:
+def test_the_desk_itself_refuses_a_replace_while_no_fleet_runs(
+    page: Client, account: BrokerAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orders.views.requesting.require_redis", redis_is_there)
     order = resting(account)
     response = page.post(url(order, "replace"), form_of(page, order) | {"order_qty": "12"})
     assert response.status_code == 503
