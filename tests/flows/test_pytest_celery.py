@@ -8,6 +8,7 @@ nothing, because what is to be done stands in PostgreSQL (tests/flows/test_worke
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from signal import SIGSTOP, Signals
@@ -197,6 +198,9 @@ def test_what_is_queued_while_the_worker_is_dead_is_done_when_it_is_back(
     pid = worker.container.pid
     worker.kill()
     assert worker.container.status == "exited"
+    time.sleep(
+        0.5
+    )  # until Redis has noticed: it gives a message to whoever it believes to be waiting, dead or not
     results = queue_sweeps(celery_setup, 10)
     assert desk_redis.client().llen(QUEUE) == 10
     worker.restart()
