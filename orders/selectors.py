@@ -3,6 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from django.conf import settings
@@ -11,7 +12,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Sum, When
 from django.db.models.functions import Coalesce, Now
 
 from brokers.models import BrokerAccount
-from brokers.types import OrdStatus, PositionEffect, Side
+from brokers.types import OrdStatus, Side
 from orders.models import Heartbeat, Order, OrderEvent, OrderRequest, Strategy, WorkerLease
 
 FLEET_SILENCE_SECONDS = 20
@@ -83,40 +84,58 @@ def closing_quantity(account: BrokerAccount, symbol: str, side: Side) -> Decimal
 # plan can use an index only where the condition stands in the statement itself.
 
 
+@dataclass(frozen=True, slots=True)
+class WorkAtHand:
+    """Which kinds of work there are for a trader now. Asking costs a tenth of reading any of it."""
+
+    requests: bool
+    """A cancel or replace is due to be sent."""
+    orders: bool
+    """An order is recorded, or in flight with an unknown outcome."""
+    checks: bool
+    """The time has come to ask the broker about an order."""
+
+
+WORK_AT_HAND = """
+SELECT EXISTS (SELECT FROM orders_orderrequest WHERE user_id = %(user)s AND status = 'RECORDED'
+                  AND answered_at IS NULL
+                  AND (eligible_at IS NULL OR eligible_at <= statement_timestamp())),
+       EXISTS (SELECT FROM orders_order WHERE user_id = %(user)s AND next_check_at IS NOT NULL
+                  AND ord_status IN ('INITIALIZED', 'SUBMITTED')),
+       EXISTS (SELECT FROM orders_order WHERE user_id = %(user)s AND next_check_at <= statement_timestamp()
+                  AND ord_status <> 'INITIALIZED')
+"""
+
+
+def work_at_hand(user_id: int) -> WorkAtHand:
+    """Return what there is to do for this trader now, in one round trip."""
+    with connection.cursor() as cursor:
+        cursor.execute(WORK_AT_HAND, {"user": user_id})
+        return WorkAtHand(*cursor.fetchone())
+
+
+UNSENT_ORDERS = """
+SELECT DISTINCT ON (account_id, symbol, strategy_id,
+                    CASE WHEN ord_status <> 'INITIALIZED' OR position_effect = 'CLOSE' THEN id END)
+       id, cl_ord_id, account_id, symbol, ord_type, ord_status, position_effect, attempt, checks, epoch,
+       eligible_at, received_at, recorded_at, strategy_id
+FROM orders_order
+WHERE user_id = %(user)s AND next_check_at IS NOT NULL AND ord_status IN ('INITIALIZED', 'SUBMITTED')
+  AND NOT (ord_status = 'INITIALIZED' AND id = ANY(%(leave_out)s))
+ORDER BY account_id, symbol, strategy_id,
+         CASE WHEN ord_status <> 'INITIALIZED' OR position_effect = 'CLOSE' THEN id END, recorded_at, id
+"""
+
+
 def unsent_orders(user_id: int, *, leave_out: Collection[uuid.UUID] = ()) -> list[Order]:
     """Return this trader's orders that are recorded, or in flight with an unknown outcome, oldest first.
 
     Of the recorded entries of one strategy in one symbol only the oldest, since those behind it have to wait for it
     however many they are; never an exit less, nor one in flight. ``leave_out``: recorded orders to leave alone.
+    Only the columns that the choice needs are read.
     """
-    one_by_one = ~Q(ord_status=OrdStatus.INITIALIZED) | Q(position_effect=PositionEffect.CLOSE)
-    rows = Order.objects.filter(
-        user=user_id,
-        ord_status__in=[OrdStatus.INITIALIZED, OrdStatus.SUBMITTED],
-        next_check_at__isnull=False,
-    ).exclude(ord_status=OrdStatus.INITIALIZED, id__in=leave_out)
-    rows = rows.annotate(own=Case(When(one_by_one, then=F("id"))))
-    place = ("account_id", "symbol", "strategy_id", "own")
-    rows = rows.order_by(*place, "recorded_at", "id").distinct(*place)
-    return sorted(rows.only(*SENDING), key=lambda order: (order.recorded_at, order.id))
-
-
-SENDING = (
-    "id",
-    "cl_ord_id",
-    "account",
-    "symbol",
-    "ord_type",
-    "ord_status",
-    "position_effect",
-    "attempt",
-    "checks",
-    "epoch",
-    "eligible_at",
-    "received_at",
-    "recorded_at",
-    "strategy",
-)
+    rows = Order.objects.raw(UNSENT_ORDERS, {"user": user_id, "leave_out": list(leave_out)})
+    return sorted(rows, key=lambda order: (order.recorded_at, order.id))
 
 
 def unsent_requests(user_id: int) -> list[OrderRequest]:

@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import Q
+from django.db import connection, transaction
 from django.utils import timezone
 
 from brokers.models import BrokerAccount
@@ -219,6 +218,15 @@ def _write_execution(change: Change, report: ExecutionReport) -> bool:
     return not known
 
 
+KNOWN_AS = """
+SELECT exec_id FROM orders_execution WHERE account_id = %(account)s AND exec_id = %(exec_id)s
+UNION ALL
+SELECT exec_id FROM orders_execution
+WHERE %(by_total)s AND account_id = %(account)s AND order_id = %(order)s AND exec_type = 'TRADE'
+  AND cum_qty = %(cum_qty)s AND last_qty = %(last_qty)s AND last_px = %(last_px)s
+"""
+
+
 def _is_known(change: Change, report: ExecutionReport) -> bool:
     """Say whether this is a fill that we have: by its exec id, or by the broker's own running total.
 
@@ -227,17 +235,21 @@ def _is_known(change: Change, report: ExecutionReport) -> bool:
     has two orders of one id.
     """
     order = change.order
-    same = Q(exec_id=report.exec_id)
-    by_total = report.exec_type is ExecType.TRADE and report.cum_qty is not None
-    if by_total and not _is_twin(order, report):
-        same |= Q(
-            order=order,
-            exec_type=ExecType.TRADE,
-            cum_qty=report.cum_qty,
-            last_qty=report.last_qty,
-            last_px=report.last_px,
-        )
-    found = Execution.objects.filter(same, account=order.account_id).values_list("exec_id", flat=True)
+    by_total = (
+        report.exec_type is ExecType.TRADE and report.cum_qty is not None and not _is_twin(order, report)
+    )
+    values = {
+        "account": order.account_id,
+        "exec_id": report.exec_id,
+        "order": order.id,
+        "by_total": by_total,
+        "cum_qty": report.cum_qty or 0,
+        "last_qty": report.last_qty or 0,
+        "last_px": report.last_px or 0,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(KNOWN_AS, values)
+        found = [exec_id for (exec_id,) in cursor.fetchall()]
     counted = {name for fill in change.state.fills for name in (fill.exec_id, *fill.supersedes)}
     return any(exec_id == report.exec_id or exec_id in counted for exec_id in found)
 

@@ -19,14 +19,16 @@ class Link(Enum):
     NEW = auto()  # of a replace that is not confirmed yet
 
 
+LOCK_BY_CL_ORD_ID = "SELECT * FROM orders_order WHERE account_id = %s AND cl_ord_id = %s FOR UPDATE"
+
+
 def order_of_link(account_id: uuid.UUID, cl_ord_id: str) -> Order | None:
     """Return the order that this client order id belongs to, its row locked; None where it is not ours."""
     if not cl_ord_id:
         return None  # a fill whose order the broker does not name
-    orders = Order.objects.select_for_update(of=("self",)).filter(account=account_id)
-    order = orders.filter(cl_ord_id=cl_ord_id).first()
-    if order is not None:
+    for order in Order.objects.raw(LOCK_BY_CL_ORD_ID, [account_id, cl_ord_id]):
         return order
+    orders = Order.objects.select_for_update(of=("self",)).filter(account=account_id)
     # One that an operator had adopted goes by the id that the broker has for it.
     adopted = orders.filter(working_cl_ord_id=cl_ord_id).exclude(working_cl_ord_id=F("cl_ord_id")).first()
     if adopted is not None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from brokers.models import BrokerAccount
 from brokers.types import OrdStatus, OrdType, PositionEffect
 from orders.models import Order, OrderRequest
-from orders.selectors import has_open_orders, orders_due, unsent_orders, unsent_requests
+from orders.selectors import has_open_orders, orders_due, unsent_orders, unsent_requests, work_at_hand
 from orders.services.executions import Applied
 from orders.services.leases import Fence, LeaseLost
 from orders.services.lookup import look_up_order
@@ -103,9 +103,10 @@ class TraderSession:
         worked = False
         seen: set[uuid.UUID] = set()
         while True:
-            worked = self._send_requests() or worked
+            at_hand = work_at_hand(self.user_id)
+            worked = (at_hand.requests and self._send_requests()) or worked
             alone = self._left_alone()
-            orders = unsent_orders(self.user_id, leave_out=alone)
+            orders = unsent_orders(self.user_id, leave_out=alone) if at_hand.orders else []
             in_flight = [order for order in orders if order.ord_status == OrdStatus.SUBMITTED]
             inherited = [order for order in in_flight if order.epoch != self.fence.epoch and not order.checks]
             orphan = next((order for order in inherited if order.id not in seen | alone), None)
@@ -198,6 +199,8 @@ class TraderSession:
     # --- check ---
 
     def _check_due(self) -> bool:
+        if not work_at_hand(self.user_id).checks:
+            return False
         by_account: dict[uuid.UUID, list[Order]] = {}
         alone, worked = self._left_alone(), False
         for order in orders_due(self.user_id):

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 import pytest
 from django.utils import timezone
 
-from orders.models import Order
-from orders.selectors import unsent_orders, users_with_due_orders
+from brokers.types import ExecType
+from orders.models import Order, Source
+from orders.selectors import WorkAtHand, unsent_orders, users_with_due_orders, work_at_hand
 from orders.services.changes import Origin
 from orders.services.executions import apply_execution_report
 from orders.services.leases import Fence, take_lease
+from orders.services.requests import record_cancel
 from orders.services.submission import begin_submission
 from tests.factories.alerts import record_one
-from tests.factories.reports import make_fill
+from tests.factories.reports import make_fill, make_report
 from tests.factories.traders import Desk, make_desk
 
 pytestmark = pytest.mark.django_db
@@ -52,6 +54,28 @@ def test_entries_in_one_symbol_are_one_row_and_hide_nothing(desk: Desk, fence: F
         begin_submission(order.id, fence=fence, dequeued_at=timezone.now())
     expected = [waiting[0], elsewhere, *exits, *in_flight]
     assert read(desk) == [order.id for order in expected]
+
+
+def test_the_look_at_what_is_at_hand_tells_the_kinds_of_work_apart(desk: Desk, fence: Fence) -> None:
+    nothing = WorkAtHand(requests=False, orders=False, checks=False)
+    assert work_at_hand(desk.user.id) == nothing
+    order = record_one(desk)
+    assert work_at_hand(desk.user.id) == WorkAtHand(requests=False, orders=True, checks=False)
+    begin_submission(order.id, fence=fence, dequeued_at=timezone.now())
+    Order.objects.filter(pk=order.pk).update(next_check_at=timezone.now())
+    assert work_at_hand(desk.user.id) == WorkAtHand(requests=False, orders=True, checks=True)
+    acknowledged = make_report(order, ExecType.NEW)
+    apply_execution_report(acknowledged, account_id=order.account_id, origin=Origin("stream"))
+    assert work_at_hand(desk.user.id) == nothing, "it is looked at later"
+    record_cancel(
+        user_id=desk.user.id,
+        order_id=order.id,
+        source=Source.API,
+        received_at=timezone.now(),
+        statement_timeout_ms=2000,
+    )
+    assert work_at_hand(desk.user.id) == WorkAtHand(requests=True, orders=False, checks=False)
+    assert work_at_hand(make_desk().user.id) == nothing, "another trader's"
 
 
 def test_an_order_left_alone_does_not_hide_the_next_and_blocks_where_it_is_in_flight(

@@ -97,6 +97,7 @@ def reads_of(floor: Floor) -> dict[str, Callable[[], object]]:
     for name, desk in (("busy", floor.busy), ("fresh", floor.fresh)):
         user = desk.user.id
         reads |= {
+            f"work_at_hand {name}": lambda user=user: selectors.work_at_hand(user),
             f"unsent_orders {name}": lambda user=user: selectors.unsent_orders(user),
             f"unsent_requests {name}": lambda user=user: selectors.unsent_requests(user),
             f"has_undelivered_orders {name}": lambda user=user: selectors.has_undelivered_orders(user),
