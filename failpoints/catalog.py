@@ -17,6 +17,7 @@ POINTS: dict[str, str] = {
     "fork.after": "the new worker is forked",
     "lease.before_take": "an idle worker is about to take a trader's lease",
     "lease.after_take": "the lease is taken, the trader's queue not consumed yet",
+    "claim.marked": "the new worker's trader is marked for a check of everything, nothing is asked yet",
     "lease.before_renew": "the supervisor is about to renew its workers' leases",
     "lease.after_renew": "the leases are renewed, the workers not told",
     "lease.before_retake": "a worker whose lease ran out is about to take it again",

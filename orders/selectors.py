@@ -68,11 +68,12 @@ def net_position(account: BrokerAccount, symbol: str) -> Decimal:
 def closing_quantity(account: BrokerAccount, symbol: str, side: Side) -> Decimal:
     """Return what exits on this side may still close of the account's position.
 
-    An exit that has ended but is still followed counts too: the broker told of fills that have not come yet.
+    An exit that has ended but is still followed counts too: the broker told of fills that have not come yet. Not one
+    that was refused: it is followed only in case that was not true, and must not keep the next exit from closing.
     """
     rows = Order.objects.filter(
         account=account, symbol=symbol, side=side, position_effect="CLOSE", next_check_at__isnull=False
-    )
+    ).exclude(ord_status__in=[OrdStatus.DENIED, OrdStatus.REJECTED])
     open_qty = Coalesce(Sum(F("order_qty") - F("cum_qty")), Decimal(0))
     return max(rows.aggregate(total=open_qty)["total"], Decimal(0))
 

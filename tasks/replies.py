@@ -44,10 +44,13 @@ def answer(order: Order, fence: Fence) -> None:
         note_reply(order, fence)
 
 
-def answer_requests(request_ids: Iterable[uuid.UUID]) -> None:
-    """Wake whoever waits for these cancels and replaces. Never raises for a dead Redis."""
-    for request_id in request_ids:
-        _wake_waiter(request_id)
+def answer_requests(settled: Iterable[uuid.UUID]) -> None:
+    """Wake whoever waits for these cancels and replaces, or for an order that one of them has settled.
+
+    Never raises for a dead Redis.
+    """
+    for key in settled:
+        _wake_waiter(key)
         failpoint("request.reply.after")
 
 

@@ -1,10 +1,12 @@
 """The Celery application: ``celery -A tradingsite …``."""
 
 import os
+import warnings
 from typing import Any, Self
 
 from celery import Celery, signals
 from celery.app.amqp import AMQP
+from celery.exceptions import SecurityWarning
 from kombu import Connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradingsite.settings")
@@ -37,3 +39,14 @@ def drop_dead_connections(**_kwargs: Any) -> None:
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:  # a task that is called inside of a transaction uses that one
             connection.close_if_unusable_or_obsolete()
+
+
+@signals.celeryd_init.connect
+def take_root_as_it_is(**_kwargs: Any) -> None:
+    """Spare hundreds of workers Celery's warning against root, who is often a container's only user.
+
+    Its reason, code in a pickled message, is none here: the desk's messages are JSON.
+    """
+    warnings.filterwarnings(
+        "ignore", "You're running the worker with superuser privileges", category=SecurityWarning
+    )

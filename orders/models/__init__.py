@@ -10,6 +10,7 @@ from orders.models.lease import WorkerLease
 from orders.models.order import Order, Source
 from orders.models.pool import PoolTarget
 from orders.models.request import OrderRequest
+from orders.models.request_key import OrderRequestKey
 from orders.models.signal import Signal
 from orders.models.strategy import Strategy
 from orders.models.trader import OrderQuota, Plan, Trader
@@ -24,6 +25,7 @@ __all__ = [
     "OrderEvent",
     "OrderQuota",
     "OrderRequest",
+    "OrderRequestKey",
     "Plan",
     "PoolTarget",
     "Signal",

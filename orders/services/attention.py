@@ -16,6 +16,7 @@ FOR_A_PERSON = (
     AttentionItem.Kind.OVERFILL,
     AttentionItem.Kind.DUPLICATE_AT_BROKER,
     AttentionItem.Kind.DENIED_BUT_SENT,
+    AttentionItem.Kind.BROKER_COUNTS_LESS,
 )
 """What no report of a broker's settles."""
 

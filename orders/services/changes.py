@@ -50,7 +50,9 @@ class Origin:
 
 
 # Written out, since every step of an order begins with it: the ORM takes longer to write it than PostgreSQL to answer.
-LOCK_ORDER = "SELECT * FROM orders_order WHERE id = %s FOR UPDATE"
+ORDER_COLUMNS = ", ".join(field.column or "" for field in Order._meta.concrete_fields)
+"""By name: a statement that is prepared as ``*`` fails from the moment at which a migration adds a column."""
+LOCK_ORDER = f"SELECT {ORDER_COLUMNS} FROM orders_order WHERE id = %s FOR UPDATE"  # noqa: S608 - names of our own columns
 
 
 def lock_order(order_id: uuid.UUID) -> Order:
@@ -115,12 +117,13 @@ class Change:
             self.note("Heard", at=timezone.now())  # nothing new, but when we heard is worth keeping
         if self._events:
             self._events[0].stages = stage_texts(self._origin.stages)
+        was_due = self.order.next_check_at
         self._schedule(keep_following)
         if self.changed and (self._state.requests or self._had_requests):
             self._project_requests()
         if self._events:
             OrderEvent.objects.bulk_create(self._events)
-        if self.changed or self._columns or keep_following:
+        if self.changed or self._columns or keep_following or self.order.next_check_at != was_due:
             self.order.save(update_fields=[*PROJECTED, *self._columns])
 
     def _project_requests(self) -> None:

@@ -76,13 +76,16 @@ def apply_execution_reports(
             _note_unmatched(reports[0], account_id)
             return None
         was_denied, was_checked = order.ord_status == OrdStatus.DENIED, order.checks > 0
+        was_followed = order.ended and order.next_check_at is not None
         change = Change(order, origin)
         for report in reports:
             if report.exec_type not in FILLS or _write_execution(change, report):
                 _take(change, report)
         # A fact that names more than we have counted must not end our asking.
         missing_fills = max((report.cum_qty or 0) for report in reports) > order.cum_qty
-        change.save(keep_following=missing_fills)
+        # Nor must a fill that comes after an end for which we still ask: only the broker's own total ends that.
+        unsure = was_followed and not any(_confirms_total(order, report) for report in reports)
+        change.save(keep_following=missing_fills or unsure)
         if change.changed:
             if was_checked or _may_have_items(order):
                 _settle_attention(order)
@@ -92,9 +95,34 @@ def apply_execution_reports(
         if was_denied and order.ord_status != OrdStatus.DENIED:
             detail = f"denied ({order.reason}), and at the broker it is {order.ord_status}"
             open_item(AttentionItem.Kind.DENIED_BUT_SENT, order=order, detail=detail)
+        for report in reports:
+            _alarm_if_less(order, report)
         failpoint("report.before_commit")
     failpoint("report.after_commit")
     return Applied(order, change.changed, missing_fills, change.answered)
+
+
+def _confirms_total(order: Order, report: ExecutionReport) -> bool:
+    """Say whether the broker, asked for the order, counts what we count."""
+    return report.exec_type not in FILLS and report.cum_qty == order.cum_qty
+
+
+def _alarm_if_less(order: Order, report: ExecutionReport) -> None:
+    """Tell of a broker that, asked for the order, counts less than we do: a bust of a fill was lost, or more.
+
+    An answer from before the last fact that we have may well name less. Nothing is told of an order that was ever
+    replaced, nor of one that the broker has twice: there the total of one of its orders is not ours.
+    """
+    if report.exec_type is not ExecType.ORDER_STATUS or report.cum_qty is None or report.replaces is not None:
+        return
+    was_replaced = order.working_cl_ord_id != order.cl_ord_id
+    is_old = order.transact_time is not None and report.transact_time < order.transact_time
+    if report.cum_qty >= order.cum_qty or was_replaced or is_old:
+        return
+    twice = AttentionItem.objects.filter(order=order, kind=AttentionItem.Kind.DUPLICATE_AT_BROKER)
+    if not twice.exists():
+        detail = f"the broker counts {report.cum_qty.normalize():f}, the desk {order.cum_qty.normalize():f}"
+        open_item(AttentionItem.Kind.BROKER_COUNTS_LESS, order=order, detail=detail)
 
 
 def _take(change: Change, report: ExecutionReport) -> None:

@@ -7,7 +7,7 @@ from django.db.models import F
 
 from brokers.types import ExecutionReport
 from orders.models import Order, OrderRequest
-from orders.services.changes import Change, state_of
+from orders.services.changes import ORDER_COLUMNS, Change, state_of
 from orders.state import RequestKind, RequestStage
 
 
@@ -19,7 +19,10 @@ class Link(Enum):
     NEW = auto()  # of a replace that is not confirmed yet
 
 
-LOCK_BY_CL_ORD_ID = "SELECT * FROM orders_order WHERE account_id = %s AND cl_ord_id = %s FOR UPDATE"
+LOCK_BY_CL_ORD_ID = (
+    f"SELECT {ORDER_COLUMNS} FROM orders_order"  # noqa: S608 - names of our own columns
+    " WHERE account_id = %s AND cl_ord_id = %s FOR UPDATE"
+)
 
 
 def order_of_link(account_id: uuid.UUID, cl_ord_id: str) -> Order | None:

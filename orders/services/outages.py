@@ -9,6 +9,15 @@ STOOD_STILL = "25P03"
 """PostgreSQL has ended a connection that stood still within a transaction; nothing of that has happened."""
 
 
+HELD_UP = ("57014", "55P03")
+"""A statement ran out of its time, or a lock was not given: somebody holds a row that it needs."""
+
+
+def is_held_up(error: BaseException) -> bool:
+    """Say whether a statement waited in vain for what somebody else holds; PostgreSQL itself is well."""
+    return getattr(error.__cause__, "sqlstate", None) in HELD_UP
+
+
 def is_outage(error: BaseException) -> bool:
     """Say whether PostgreSQL or Redis was away: trying again later helps, and nothing is wrong with the work.
 

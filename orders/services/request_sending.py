@@ -29,7 +29,7 @@ from orders.services.changes import Change, Origin, lock_order, state_of
 from orders.services.executions import Applied, apply_execution_reports
 from orders.services.leases import Fence, LeaseLost, hold_lease
 from orders.services.retrying import retried
-from orders.services.submission import ALARMING_ATTEMPTS, backoff_seconds, deny_order
+from orders.services.submission import ALARMING_ATTEMPTS, backoff_seconds, cancel_unsent
 from orders.state import (
     CancelRejected,
     CancelRequested,
@@ -277,11 +277,7 @@ def _is_ready(request: OrderRequest, order: Order) -> bool:
 def _wait(request: OrderRequest, order: Order, now: dt.datetime, fence: Fence) -> Applied | None:
     """Put a request off until the order is where it can be sent; an order that is not sent yet is not sent at all."""
     if request.kind == Kind.CANCEL and order.ord_status == OrdStatus.INITIALIZED:
-        text = "Canceled before it was sent."
-        deny_order(order.id, reason="CANCELED_BEFORE_SENDING", text=text, source="worker")
-        request.status, request.answered_at = Status.ACCEPTED, now
-        request.save(update_fields=["status", "answered_at"])
-        return Applied(lock_order(order.id), True, False, (request.id,))
+        return cancel_unsent(order, request, Origin("worker", fence))
     request.checks += 1
     request.eligible_at = now + dt.timedelta(seconds=min(0.1 * 2 ** min(request.checks, 8), 10.0))
     request.save(update_fields=["checks", "eligible_at"])

@@ -14,10 +14,11 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from brokers.catalog import capabilities_of
@@ -25,14 +26,17 @@ from brokers.ids import cl_ord_id_of, new_id
 from brokers.types import OrdStatus, OrdType
 from failpoints import failpoint
 from orders.intake.replace_request import ReplaceTerms
-from orders.models import Order, OrderRequest, Source
+from orders.models import Order, OrderRequest, OrderRequestKey
+from orders.services.asking import Asked, KeyUsedElsewhere, hold_key, request_of_key
 from orders.services.changes import Change, Origin, write_event
 from orders.services.replace_terms import check_replace_terms
 from orders.services.statements import limit_statements
 from orders.state import Denied
 
 __all__ = [
+    "Asked",
     "KeyUsedElsewhere",
+    "Recorded",
     "Refusal",
     "ReplaceTerms",
     "RequestRefused",
@@ -41,6 +45,7 @@ __all__ = [
 ]
 
 CANCELED_BEFORE_SENDING = "CANCELED_BEFORE_SENDING"
+NO_TERMS = ReplaceTerms()
 
 
 class Refusal(StrEnum):
@@ -63,136 +68,83 @@ class RequestRefused(Exception):
         self.ord_status = order.ord_status
 
 
-class KeyUsedElsewhere(Exception):
-    """The idempotency key belongs to another request; ``order_id`` is that one's order's."""
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A request, and what it has settled besides itself: the ids for whose answer somebody may wait."""
 
-    def __init__(self, order_id: uuid.UUID) -> None:
-        super().__init__(str(order_id))
-        self.order_id = order_id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """What came in; ``terms`` are empty for a cancel."""
-
-    kind: OrderRequest.Kind
-    user_id: int
-    order_id: uuid.UUID
-    terms: ReplaceTerms
-    source: Source
-    received_at: dt.datetime
-    idempotency_key: str | None
-    request_digest: str
+    request: OrderRequest
+    settled: tuple[uuid.UUID, ...] = ()
 
 
-def record_cancel(
-    *,
-    user_id: int,
-    order_id: uuid.UUID,
-    source: Source,
-    received_at: dt.datetime,
-    statement_timeout_ms: int,
-    idempotency_key: str | None = None,
-    request_digest: str = "",
-) -> OrderRequest:
+def record_cancel(asked: Asked, *, statement_timeout_ms: int) -> Recorded:
     """Record a cancel and return it; the one that is open where there is one. No rule ever stands in its way.
 
-    An order that was not sent is denied in the same transaction, which answers the cancel. The same key with the
-    same digest returns the first request. Raises ``Order.DoesNotExist`` for what is not this user's,
-    ``RequestRefused``, ``KeyUsedElsewhere``.
+    An order that was not sent is denied in the same transaction, which answers the cancel, the order's sender, and
+    who waits for it to be replaced. The same key with the same digest returns the first request. Raises
+    ``Order.DoesNotExist`` for what is not this user's, ``RequestRefused``, ``KeyUsedElsewhere``.
     """
-    asked = _Asked(
-        kind=OrderRequest.Kind.CANCEL,
-        user_id=user_id,
-        order_id=order_id,
-        terms=ReplaceTerms(),
-        source=source,
-        received_at=received_at,
-        idempotency_key=idempotency_key,
-        request_digest=request_digest,
-    )
-    return _record(asked, _cancel, statement_timeout_ms)
+    return _record(asked, OrderRequest.Kind.CANCEL, _cancel, statement_timeout_ms)
 
 
-def record_replace(
-    *,
-    user_id: int,
-    order_id: uuid.UUID,
-    terms: ReplaceTerms,
-    source: Source,
-    received_at: dt.datetime,
-    statement_timeout_ms: int,
-    idempotency_key: str | None = None,
-    request_digest: str = "",
-) -> OrderRequest:
+def record_replace(asked: Asked, terms: ReplaceTerms, *, statement_timeout_ms: int) -> OrderRequest:
     """Record a replace and return it; the worker sends it once the broker works the order.
 
     The same key with the same digest returns the first request. Raises ``Order.DoesNotExist`` for what is not this
     user's, ``RequestRefused``, ``InvalidRequest`` for terms that do not fit the order, ``KeyUsedElsewhere``.
     """
-    asked = _Asked(
-        kind=OrderRequest.Kind.REPLACE,
-        user_id=user_id,
-        order_id=order_id,
-        terms=terms,
-        source=source,
-        received_at=received_at,
-        idempotency_key=idempotency_key,
-        request_digest=request_digest,
-    )
-    return _record(asked, _replace, statement_timeout_ms)
+    decide = partial(_replace, terms=terms)
+    return _record(asked, OrderRequest.Kind.REPLACE, decide, statement_timeout_ms).request
 
 
 def _record(
-    asked: _Asked, decide: Callable[[Order, _Asked], OrderRequest], statement_timeout_ms: int
-) -> OrderRequest:
-    try:
-        with transaction.atomic():
-            limit_statements(statement_timeout_ms)
-            # The order's row first: who asks at the same time, and the worker that is about to send, wait here.
-            order = Order.objects.select_for_update().get(pk=asked.order_id, user=asked.user_id)
-            request = _first_of_key(asked) or decide(order, asked)
-            request.order = order
-            failpoint("request.record.before_commit")
-    except IntegrityError:
-        # The key was free a moment ago: a request about another of the trader's orders has it now.
-        first = _first_of_key(asked)
+    asked: Asked,
+    kind: OrderRequest.Kind,
+    decide: Callable[[Order, Asked], Recorded],
+    statement_timeout_ms: int,
+) -> Recorded:
+    with transaction.atomic():
+        limit_statements(statement_timeout_ms)
+        hold_key(asked)
+        # Then the order's row: who asks at the same time, and the worker that is about to send, wait here.
+        order = Order.objects.select_for_update().get(pk=asked.order_id, user=asked.user_id)
+        first = request_of_key(asked, kind)
+        recorded = Recorded(first) if first else decide(order, asked)
+        recorded.request.order = order
         if first is None:
-            raise
-        return first
+            _keep_key(recorded.request, asked)
+        failpoint("request.record.before_commit")
     failpoint("request.record.after_commit")
-    return request
+    return recorded
 
 
 # --- inside the transaction ---
 
 
-def _first_of_key(asked: _Asked) -> OrderRequest | None:
-    """Return the request that used this key; raises ``KeyUsedElsewhere`` where it asked for something else."""
-    if asked.idempotency_key is None:
-        return None
-    rows = OrderRequest.objects.filter(user=asked.user_id, idempotency_key=asked.idempotency_key)
-    first = rows.first()
-    if first is not None and (first.order_id, first.kind, first.request_digest) != (
-        asked.order_id,
-        asked.kind,
-        asked.request_digest,
-    ):
-        raise KeyUsedElsewhere(first.order_id)
-    return first
+def _keep_key(request: OrderRequest, asked: Asked) -> None:
+    """Keep the key of who is answered with a request that was there before, asked for under another key or none."""
+    if asked.idempotency_key is None or asked.idempotency_key == request.idempotency_key:
+        return
+    OrderRequestKey.objects.create(
+        request=request,
+        user_id=asked.user_id,
+        idempotency_key=asked.idempotency_key,
+        request_digest=asked.request_digest,
+        received_at=asked.received_at,
+    )
 
 
-def _cancel(order: Order, asked: _Asked) -> OrderRequest:
+def _cancel(order: Order, asked: Asked) -> Recorded:
     _refuse_ended(order)
     standing = _open_request(order, OrderRequest.Kind.CANCEL)
     if standing is not None:
-        return standing
+        return Recorded(standing)
+    request = _new_request(order, asked, OrderRequest.Kind.CANCEL)
     if order.ord_status == OrdStatus.INITIALIZED:
-        return _cancel_unsent(order, asked)
-    return _hand_in(order, asked)
+        return _cancel_unsent(order, request)
+    return _hand_in(order, request)
 
 
-def _replace(order: Order, asked: _Asked) -> OrderRequest:
+def _replace(order: Order, asked: Asked, *, terms: ReplaceTerms) -> Recorded:
     _refuse_ended(order)
     if order.ord_type == OrdType.MARKET:
         raise RequestRefused(
@@ -207,8 +159,8 @@ def _replace(order: Order, asked: _Asked) -> OrderRequest:
         raise RequestRefused(Refusal.CANCEL_OPEN, "The order is being canceled.", order)
     if _open_request(order, OrderRequest.Kind.REPLACE):
         raise RequestRefused(Refusal.REPLACE_OPEN, "An earlier replace is not answered yet.", order)
-    check_replace_terms(order, asked.terms)
-    return _hand_in(order, asked)
+    check_replace_terms(order, terms)
+    return _hand_in(order, _new_request(order, asked, OrderRequest.Kind.REPLACE, terms))
 
 
 def _refuse_ended(order: Order) -> None:
@@ -220,9 +172,8 @@ def _open_request(order: Order, kind: OrderRequest.Kind) -> OrderRequest | None:
     return order.requests.filter(kind=kind, status__in=OrderRequest.OPEN).first()
 
 
-def _hand_in(order: Order, asked: _Asked) -> OrderRequest:
+def _hand_in(order: Order, request: OrderRequest) -> Recorded:
     """Write the request for the worker to send."""
-    request = _new_request(order, asked)
     request.save(force_insert=True)
     # Its doorbell may be lost, so the sweep that looks for due orders has to find it soon.
     soon = request.recorded_at + dt.timedelta(seconds=settings.UNDELIVERED_SECONDS)
@@ -235,12 +186,11 @@ def _hand_in(order: Order, asked: _Asked) -> OrderRequest:
         origin=_origin(request),
         data=_event_data(request),
     )
-    return request
+    return Recorded(request)
 
 
-def _cancel_unsent(order: Order, asked: _Asked) -> OrderRequest:
+def _cancel_unsent(order: Order, request: OrderRequest) -> Recorded:
     """Deny an order that the worker has not begun to send: transaction 1 finds it denied and sends nothing."""
-    request = _new_request(order, asked)
     now = request.recorded_at
     change = Change(order, _origin(request))
     change.note(_event_kind(request), at=now, data=_event_data(request))
@@ -260,23 +210,25 @@ def _cancel_unsent(order: Order, asked: _Asked) -> OrderRequest:
     request.status = OrderRequest.Status.ACCEPTED
     request.answered_at = now
     request.save(force_insert=True)
-    return request
+    return Recorded(request, (order.id, *(other.id for other in waiting)))
 
 
-def _new_request(order: Order, asked: _Asked) -> OrderRequest:
+def _new_request(
+    order: Order, asked: Asked, kind: OrderRequest.Kind, terms: ReplaceTerms = NO_TERMS
+) -> OrderRequest:
     request_id = new_id()
     return OrderRequest(
         id=request_id,
         cl_ord_id=cl_ord_id_of(request_id),
         order=order,
         user_id=order.user_id,
-        kind=asked.kind,
+        kind=kind,
         source=asked.source,
         idempotency_key=asked.idempotency_key,
         request_digest=asked.request_digest,
-        order_qty=asked.terms.order_qty,
-        price=asked.terms.price,
-        stop_px=asked.terms.stop_px,
+        order_qty=terms.order_qty,
+        price=terms.price,
+        stop_px=terms.stop_px,
         received_at=asked.received_at,
         recorded_at=timezone.now(),
     )

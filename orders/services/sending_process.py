@@ -10,7 +10,9 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.conf import settings
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from orders.models import Heartbeat, Order, OrderEvent, WorkerLease
 from orders.selectors import FLEET_SILENCE_SECONDS
@@ -48,6 +50,7 @@ def prove_gone(order: Order, *, host_is_gone: bool = False) -> str:
     of that host's fleets shows itself.
     """
     sender = sender_of(order)
+    _need_arrived(sender)
     _need_lease_ended(order, sender)
     if host_is_gone:
         return _host_gone(sender)
@@ -66,6 +69,14 @@ def prove_gone(order: Order, *, host_is_gone: bool = False) -> str:
         f"Process {sender.pid} on {sender.host} sent it and still runs. Stop it with 'kill {sender.pid}' "
         f"('kill -9' where it does not end): another worker takes over its trader. Then try again."
     )
+
+
+def _need_arrived(sender: Sender) -> None:
+    """Make sure that nothing is on its way any more: what a process has written is not taken back by its end."""
+    arrived_at = sender.sent_at + 2 * dt.timedelta(seconds=settings.BROKER_TIMEOUT_SECONDS)
+    wait = (arrived_at - timezone.now()).total_seconds()
+    if wait > 0:
+        raise StillThere(f"What was sent may still be on its way to the broker. Try again in {wait:.0f} s.")
 
 
 def _need_lease_ended(order: Order, sender: Sender) -> None:

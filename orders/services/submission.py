@@ -30,7 +30,7 @@ from brokers.types import (
     TimeInForce,
 )
 from failpoints import failpoint
-from orders.models import AttentionItem, Order
+from orders.models import AttentionItem, Order, OrderRequest
 from orders.services.attention import open_item
 from orders.services.changes import Change, Origin, change_order, lock_order, write_event
 from orders.services.executions import Applied, apply_execution_reports
@@ -71,10 +71,8 @@ def submit_order(
     """
     failpoint("submit.before")
     sending = begin_submission(order_id, fence=fence, dequeued_at=dequeued_at)
-    if isinstance(sending, Order):
-        return Applied(sending, changed=True, missing_fills=False)
-    if sending is None:
-        return None
+    if not isinstance(sending, Sending):
+        return sending
     sent_at = timezone.now()
     if sending.attempt > 1 and _repeats_too_late(sending, adapter, sent_at):
         why = "sent before, and the broker would take it for another order by now"
@@ -113,21 +111,24 @@ def _repeats_too_late(sending: Sending, adapter: BrokerAdapter, now: dt.datetime
 @retried
 def begin_submission(
     order_id: uuid.UUID, *, fence: Fence, dequeued_at: dt.datetime
-) -> Sending | Order | None:
+) -> Sending | Applied | None:
     """Transaction 1: mark the order ``SUBMITTED`` under this lease, so that nobody else ever sends it.
 
-    Returns the command; or the order where it was denied instead; or None where there is nothing to send.
+    Returns the command; or what was decided where it was denied instead; or None where there is nothing to send.
     Raises ``LeaseLost``.
     """
     with transaction.atomic():
         order = lock_order(order_id)
+        cancel = _waiting_cancel(order)
         hold_lease(fence)
         now = timezone.now()
         if order.ord_status != OrdStatus.INITIALIZED or (order.eligible_at and order.eligible_at > now):
             return None
         if is_too_old(order, now):
             _deny(order, "TOO_OLD", "The entry was not sent before it grew too old.", Origin("worker", fence))
-            return order
+            return Applied(order, changed=True, missing_fills=False)
+        if cancel is not None:
+            return cancel_unsent(order, cancel, Origin("worker", fence))
         attempt = order.attempt + 1
         change_order(
             order,
@@ -144,6 +145,22 @@ def begin_submission(
         failpoint("submit.before_commit")
     failpoint("submit.after_commit")
     return Sending(order.id, order.account_id, attempt, command_of(order))
+
+
+def _waiting_cancel(order: Order) -> OrderRequest | None:
+    """Return the cancel that waits for an order whose earlier sending has turned out to be none; lock its row."""
+    if order.attempt == 0:
+        return None  # one that comes before the first sending ends the order at once
+    cancels = OrderRequest.objects.select_for_update().filter(order=order, kind=OrderRequest.Kind.CANCEL)
+    return cancels.filter(status=OrderRequest.Status.RECORDED, answered_at=None).order_by("id").first()
+
+
+def cancel_unsent(order: Order, cancel: OrderRequest, origin: Origin) -> Applied:
+    """Carry out a cancel by never sending the order; both rows are locked."""
+    _deny(order, "CANCELED_BEFORE_SENDING", "Canceled before it was sent.", origin)
+    cancel.status, cancel.answered_at = OrderRequest.Status.ACCEPTED, timezone.now()
+    cancel.save(update_fields=["status", "answered_at"])
+    return Applied(order, changed=True, missing_fills=False, answered=(cancel.id,))
 
 
 def command_of(order: Order) -> NewOrder:
@@ -285,10 +302,11 @@ def backoff_seconds(attempt: int) -> float:
 
 
 def _eligible_at(sending: Sending, error: NotSent) -> dt.datetime:
-    if isinstance(error, MarketClosed) and error.next_open is not None:
-        return error.next_open
     wait = max(error.retry_after_seconds, backoff_seconds(sending.attempt))
-    return timezone.now() + dt.timedelta(seconds=wait)
+    soonest = timezone.now() + dt.timedelta(seconds=wait)
+    if isinstance(error, MarketClosed) and error.next_open is not None:
+        return max(error.next_open, soonest)  # by the broker's clock, and by ours it may have passed
+    return soonest
 
 
 def _report_credentials(sending: Sending, error: CredentialsRefused) -> None:

@@ -30,7 +30,8 @@ from orders.services.trouble import TROUBLE
 
 log = structlog.get_logger(__name__)
 
-SINCE_MARGIN = dt.timedelta(minutes=1)  # the broker's clock is not ours
+SINCE_MARGIN = dt.timedelta(minutes=10)
+"""The broker's clock is not ours: what was sent while ours was so far ahead is still listed."""
 
 
 def verify_account(
@@ -182,6 +183,13 @@ def check_all_now(account_id: uuid.UUID) -> None:
     orders = Order.objects.filter(account=account_id, next_check_at__isnull=False)
     orders.exclude(ord_status=OrdStatus.INITIALIZED).update(next_check_at=timezone.now())
     failpoint("gap.marked")
+
+
+def check_all_of(user_id: int) -> None:
+    """Have every order of this trader's at a broker checked at once: nobody has listened for a while."""
+    orders = Order.objects.filter(user=user_id, next_check_at__isnull=False)
+    orders.exclude(ord_status=OrdStatus.INITIALIZED).update(next_check_at=timezone.now())
+    failpoint("claim.marked")
 
 
 def _since(orders: Sequence[Order]) -> dt.datetime:

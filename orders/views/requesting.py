@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Callable
-from functools import partial
 
 from django.contrib.auth.models import AbstractBaseUser
 
@@ -13,7 +12,7 @@ from orders.intake.replace_request import InvalidRequest, ReplaceRequest
 from orders.intake.replay import body_digest
 from orders.models import Order, OrderRequest, Source
 from orders.selectors import fleet_is_alive
-from orders.services.requests import KeyUsedElsewhere, RequestRefused, record_cancel, record_replace
+from orders.services.requests import Asked, KeyUsedElsewhere, RequestRefused, record_cancel, record_replace
 from orders.views.placing import RECORDING_MS
 from orders.views.receipt import Budget
 from orders.views.refusals import key_conflict, request_refused
@@ -27,6 +26,7 @@ from orders.views.waiting import (
     start_listening,
     unavailable,
 )
+from tasks.replies import answer_requests
 
 
 async def cancel_order(
@@ -44,16 +44,21 @@ async def cancel_order(
     """
     await release_connection()
     listening = await start_listening()
-    record = partial(
-        record_cancel,
+    asked = Asked(
         user_id=user.pk,
         order_id=order_id,
         source=source,
         received_at=budget.received_at,
-        statement_timeout_ms=max(budget.left_ms, RECORDING_MS),
         idempotency_key=idempotency_key,
         request_digest=body_digest({}),
     )
+
+    def record() -> OrderRequest:
+        recorded = record_cancel(asked, statement_timeout_ms=max(budget.left_ms, RECORDING_MS))
+        if listening:  # else nobody could be told, and a dead Redis would hold up who cancels
+            answer_requests(recorded.settled)
+        return recorded.request
+
     return await _ask(record, budget, listening=listening)
 
 
@@ -72,19 +77,19 @@ async def replace_order(
     """
     await release_connection()
     await require_redis()
+    asked = Asked(
+        user_id=user.pk,
+        order_id=order_id,
+        source=source,
+        received_at=budget.received_at,
+        idempotency_key=idempotency_key,
+        request_digest=body_digest(request.body),
+    )
 
     def record() -> OrderRequest:
         _pass_gates(user, order_id)
-        return record_replace(
-            user_id=user.pk,
-            order_id=order_id,
-            terms=request.terms,
-            source=source,
-            received_at=budget.received_at,
-            statement_timeout_ms=max(budget.left_ms, RECORDING_MS),
-            idempotency_key=idempotency_key,
-            request_digest=body_digest(request.body),
-        )
+        timeout_ms = max(budget.left_ms, RECORDING_MS)
+        return record_replace(asked, request.terms, statement_timeout_ms=timeout_ms)
 
     return await _ask(record, budget)
 

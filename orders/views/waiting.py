@@ -89,6 +89,8 @@ def record_and_ring(record: Callable[[], Sequence[Row]]) -> tuple[list[Row], Wai
     try:
         hand_over(rows[0].user_id)
     except Exception:
+        # Whatever it is, the rows are committed: an error would have the sender repeat what is recorded and will be
+        # sent. The sweep rings for it within UNDELIVERED_SECONDS.
         log.exception("not handed over, the sweep will", user_id=rows[0].user_id)
     return rows, waiter
 

@@ -8,6 +8,7 @@ from functools import partial
 
 import structlog
 from django.conf import settings
+from django.db import OperationalError
 from django.utils import timezone
 
 from brokers.models import BrokerAccount
@@ -17,11 +18,12 @@ from orders.selectors import has_open_orders, orders_due, unsent_orders, unsent_
 from orders.services.executions import Applied
 from orders.services.leases import Fence, LeaseLost
 from orders.services.lookup import look_up_order
+from orders.services.outages import is_held_up
 from orders.services.request_sending import put_off_request, send_request
 from orders.services.submission import backoff_seconds, is_too_old, postpone_order, submit_order
 from orders.services.sweeping import deny_stale_entry
 from orders.services.trouble import TROUBLE
-from orders.services.verification import note_check, verify_account
+from orders.services.verification import check_all_of, note_check, verify_account
 from tasks import routing
 from tasks.fleet.accounts import AccountSession, AccountUnusable
 from tasks.fleet.slots import Slot, boottime
@@ -54,6 +56,7 @@ class TraderSession:
         self._slot = slot
         self._accounts: dict[uuid.UUID, AccountSession] = {}
         self._troubled: dict[uuid.UUID, Pause] = {}
+        self._caught_up = False
 
     @property
     def user_id(self) -> int:
@@ -73,7 +76,10 @@ class TraderSession:
             raise LeaseLost("the lease's deadline has passed")
 
     def work(self) -> bool:
-        """Look up what others left in flight, send, check; return whether anything was done."""
+        """Send, look up what others left in flight, check; return whether anything was done."""
+        if not self._caught_up:  # nobody has listened since the trader's last worker, if there was one
+            check_all_of(self.user_id)
+            self._caught_up = True
         worked = self._work_off()
         return self._check_due() or worked
 
@@ -96,24 +102,22 @@ class TraderSession:
     # --- send ---
 
     def _work_off(self) -> bool:
-        """Send one order after the other, choosing anew each time, since an exit may have come in.
+        """Do one thing after the other, choosing anew each time, since an exit or a cancel may have come in.
 
-        Orders in flight under an older epoch are looked up first, once: their sender is gone.
+        A request and an order at a time, then what nobody waits for: orders in flight under an older epoch are looked
+        up, once, because their sender is gone.
         """
         worked = False
         seen: set[uuid.UUID] = set()
         while True:
             at_hand = work_at_hand(self.user_id)
-            worked = (at_hand.requests and self._send_requests()) or worked
+            request = self._next_request(seen) if at_hand.requests else None
+            if request is not None:
+                seen.add(request.id)
+                worked = self._guarded(partial(self._send_request, request), request.order) or worked
             alone = self._left_alone()
             orders = unsent_orders(self.user_id, leave_out=alone) if at_hand.orders else []
             in_flight = [order for order in orders if order.ord_status == OrdStatus.SUBMITTED]
-            inherited = [order for order in in_flight if order.epoch != self.fence.epoch and not order.checks]
-            orphan = next((order for order in inherited if order.id not in seen | alone), None)
-            if orphan is not None:
-                seen.add(orphan.id)
-                worked = self._guarded(self._look_up, orphan) or worked
-                continue
             recorded = [order for order in orders if order.ord_status == OrdStatus.INITIALIZED]
             now = timezone.now()
             stale = next((order for order in recorded if is_too_old(order, now)), None)
@@ -121,15 +125,24 @@ class TraderSession:
                 worked = self._guarded(self._deny_stale, stale) or worked
                 continue
             chosen = pick_next(recorded, {_place(order) for order in in_flight})
-            if chosen is None:
+            if chosen is not None:
+                worked = self._guarded(self._send, chosen) or worked
+                continue
+            inherited = [order for order in in_flight if order.epoch != self.fence.epoch and not order.checks]
+            orphan = next((order for order in inherited if order.id not in seen | alone), None)
+            if orphan is not None:
+                seen.add(orphan.id)
+                worked = self._guarded(self._look_up, orphan) or worked
+            elif request is None:
                 return worked
-            worked = self._guarded(self._send, chosen) or worked
 
     def _guarded(self, action: Callable[..., None], *orders: Order) -> bool:
         """Do something for one order or some; what goes wrong with them must not hold up the trader's others."""
         try:
             action(*orders)
-        except TROUBLE:
+        except (*TROUBLE, OperationalError) as error:
+            if isinstance(error, OperationalError) and not is_held_up(error):
+                raise
             log.exception("in trouble, the others go on", orders=[str(order.id) for order in orders])
             for order in orders:
                 self._troubled[order.id] = Pause.after(self._troubled.get(order.id))
@@ -169,12 +182,11 @@ class TraderSession:
         order.refresh_from_db()
         answer(order, self.fence)
 
-    def _send_requests(self) -> bool:
-        """Send the cancels and replaces that are due; return whether there were any."""
+    def _next_request(self, seen: set[uuid.UUID]) -> OrderRequest | None:
+        """Return the next cancel or replace that is due and was not tried yet."""
         alone = self._left_alone()
-        requests = [one for one in unsent_requests(self.user_id) if one.order_id not in alone]
-        done = [self._guarded(partial(self._send_request, request), request.order) for request in requests]
-        return any(done)
+        requests = unsent_requests(self.user_id)
+        return next((one for one in requests if one.id not in seen and one.order_id not in alone), None)
 
     def _send_request(self, request: OrderRequest, order: Order) -> None:
         self._progress()
@@ -199,6 +211,7 @@ class TraderSession:
     # --- check ---
 
     def _check_due(self) -> bool:
+        """Ask the broker about what is due; after each question comes what has been recorded meanwhile."""
         if not work_at_hand(self.user_id).checks:
             return False
         by_account: dict[uuid.UUID, list[Order]] = {}
@@ -208,11 +221,13 @@ class TraderSession:
                 continue
             if order.ord_status == OrdStatus.SUBMITTED:
                 worked = self._guarded(self._look_up, order) or worked
+                self._work_off()
             else:
                 by_account.setdefault(order.account_id, []).append(order)
         for account_id, orders in by_account.items():
             self._progress()
             worked = self._guarded(partial(self._verify, account_id), *orders) or worked
+            self._work_off()
         return worked
 
     def _verify(self, account_id: uuid.UUID, *orders: Order, counts: bool = True) -> None:

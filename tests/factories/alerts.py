@@ -1,4 +1,4 @@
-"""Alerts and orders, recorded the way the webhook records them."""
+"""Alerts and orders, recorded the way the webhook and the API record them."""
 
 import datetime as dt
 import json
@@ -8,9 +8,10 @@ from typing import Any
 from django.utils import timezone
 
 from orders.intake.alert import Alert, parse_alert
+from orders.intake.order_request import parse_order_request
 from orders.intake.replay import replay_key
-from orders.models import Order
-from orders.services.intake import record_alert
+from orders.models import Order, Source
+from orders.services.intake import record_alert, record_order
 from tests.factories.traders import Desk
 
 
@@ -47,3 +48,17 @@ def record(desk: Desk, *, received_at: dt.datetime | None = None, **fields: Any)
 def record_one(desk: Desk, **fields: Any) -> Order:
     (order,) = record(desk, **fields)
     return order
+
+
+def record_manual(desk: Desk, *, key: str | None = None, **fields: str) -> Order:
+    """Record a manual order in AAPL, as the API does; ``fields`` are those of its body."""
+    body = json.dumps({"symbol": "AAPL"} | fields).encode()
+    return record_order(
+        trader=desk.trader,
+        account=desk.account,
+        request=parse_order_request(body, "application/json"),
+        source=Source.API,
+        received_at=timezone.now(),
+        statement_timeout_ms=2500,
+        idempotency_key=key,
+    )

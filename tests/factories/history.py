@@ -1,11 +1,11 @@
-"""Rows as history has left them: the past is not lived again, so the triggers of an order's row stand aside."""
+"""What history tells; and rows as it has left them, not lived again: the triggers of an order's row stand aside."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import connection, transaction
 
-from orders.models import Order
+from orders.models import Order, OrderEvent
 
 
 @contextmanager
@@ -19,3 +19,8 @@ def past() -> Iterator[None]:
         cursor.execute("SELECT set_config('pgtrigger.ignore', %s, true)", [f"{{{names}}}"])
         yield
         cursor.execute("SELECT set_config('pgtrigger.ignore', '{}', true)")
+
+
+def event_kinds(order: Order) -> list[str]:
+    """Return the kinds of the order's events, as they were recorded."""
+    return list(OrderEvent.objects.filter(order=order).order_by("id").values_list("kind", flat=True))

@@ -1,4 +1,4 @@
-"""Leases that somebody else holds."""
+"""Leases, and those that somebody else holds."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,15 @@ from contextlib import contextmanager
 import psycopg
 from django.db import connection
 
-from orders.services.leases import HOLD, Fence
+from orders.services.leases import HOLD, Fence, take_lease
+from tests.factories.traders import Desk
+
+
+def lease_of(desk: Desk, *, host: str = "h", pid: int = 1) -> Fence:
+    """Have a process take the trader's lease; nobody else may hold it."""
+    fence = take_lease(user_id=desk.user.id, worker=f"worker-{pid}@{host}", host=host, pid=pid)
+    assert fence is not None
+    return fence
 
 
 @contextmanager

@@ -15,6 +15,10 @@ PASSED_ON: dict[str, tuple[str, str]] = {
         "part of the transaction of whoever locked the order",
     ),
     "orders/services/changes.py:note_reply": ("write", "one statement; its caller tells the sender first"),
+    "orders/services/submission.py:cancel_unsent": (
+        "write",
+        "part of the transaction that would have sent the order, or the cancel",
+    ),
     "orders/services/attention.py:close_items": ("write", "part of the transaction that settles the order"),
     "orders/services/quotas.py:spend_quota": ("write", "part of recording"),
     "orders/services/leases.py:take_lease": ("write", "one statement; what it means depends on who takes"),

@@ -53,6 +53,10 @@ class MemoryStream:
         self._on_gap()
 
 
+class NeverAsked(AssertionError):
+    """The services that the machine drives ask no broker for this: a book knows orders and executions only."""
+
+
 class MemoryAdapter:
     """One account at its book. ``departed`` is called where a command's first byte leaves."""
 
@@ -101,13 +105,13 @@ class MemoryAdapter:
         return self._book.fills()
 
     def list_positions(self) -> list[PositionReport]:
-        raise NotImplementedError
+        raise NeverAsked("positions")
 
     def account(self) -> AccountReport:
-        raise NotImplementedError
+        raise NeverAsked("the account")
 
     def quote(self, symbol: str) -> Quote:
-        raise NotImplementedError
+        raise NeverAsked(f"a quote of {symbol}")
 
     def stream(self, *, on_report: OnReport, on_gap: Callable[[], None]) -> MemoryStream:
         stream = MemoryStream(self._book, on_report, on_gap)

@@ -72,6 +72,7 @@ class DeskMachine(RuleBasedStateMachine):
         clock = Clock()
         enter(patch("django.utils.timezone.now", clock))
         enter(patch("orders.selectors.Now", clock.in_database))
+        enter(patch("tasks.fleet.session.work_at_hand", clock.work_at_hand))
         self.stage = Stage(clock)
         enter(listening(self.stage.cast.listen))
         enter(patch("tasks.fleet.accounts.adapter_for", self.stage.adapter_for))

@@ -21,7 +21,7 @@ from orders.intake.sizing import SizingError
 from orders.models import Order, Source
 from orders.services.intake import AlreadyRecorded, record_alert
 from orders.services.leases import expire_lease
-from orders.services.requests import RequestRefused, record_cancel, record_replace
+from orders.services.requests import Asked, RequestRefused, record_cancel, record_replace
 from orders.services.sweeping import deny_stale_entry, stale_entries
 from tests.factories.alerts import make_alert
 from tests.factories.traders import make_account, make_desk
@@ -116,14 +116,14 @@ class Stage:
             return
 
         def ask() -> None:
+            asked = Asked(
+                user_id=self.desk.user.id,
+                order_id=orders[-1 - pick % len(orders)],
+                source=Source.API,
+                received_at=timezone.now(),
+            )
             with suppress(RequestRefused, InvalidRequest):
-                record(
-                    user_id=self.desk.user.id,
-                    order_id=orders[-1 - pick % len(orders)],
-                    source=Source.API,
-                    received_at=timezone.now(),
-                    statement_timeout_ms=2500,
-                )
+                record(asked, statement_timeout_ms=2500)
 
         self.web.is_dead = False
         self.cast.act(self.web, fate, ask)

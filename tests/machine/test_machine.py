@@ -24,6 +24,11 @@ PROFILE = settings(
 )
 
 
+def assert_every_day_ends_well(days: settings) -> None:
+    """Play them; the machine compares rows, history and books after every step, and at the end of each day."""
+    run_state_machine_as_test(DeskMachine, settings=days)
+
+
 @pytest.mark.usefixtures("quick")
 def test_no_order_is_lost_and_none_is_sent_twice() -> None:
-    run_state_machine_as_test(DeskMachine, settings=PROFILE)
+    assert_every_day_ends_well(PROFILE)

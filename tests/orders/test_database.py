@@ -28,7 +28,7 @@ def test_the_tests_run_as_the_runtime_role_which_owns_nothing() -> None:
         assert cursor.fetchone() == (settings.RUNTIME_ROLE,)
 
 
-@pytest.mark.parametrize("table", ["orders_orderevent", "orders_execution"])
+@pytest.mark.parametrize("table", ["orders_orderevent", "orders_execution", "orders_orderrequestkey"])
 @pytest.mark.parametrize("statement", ["UPDATE {} SET id = id", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
 def test_history_is_never_changed_by_the_runtime_role(table: str, statement: str) -> None:
     assert "permission denied" in refused(statement.format(table))

@@ -1,38 +1,24 @@
 """What the worker and the sweeps read, where there is a lot of it."""
 
 import datetime as dt
-from collections.abc import Iterator
 
 import pytest
 from django.utils import timezone
 
 from brokers.types import ExecType
-from orders.models import Order, Source
+from orders.models import Order
 from orders.selectors import WorkAtHand, unsent_orders, users_with_due_orders, work_at_hand
-from orders.services.changes import Origin
-from orders.services.executions import apply_execution_report
-from orders.services.leases import Fence, take_lease
-from orders.services.requests import record_cancel
+from orders.services.leases import Fence
 from orders.services.submission import begin_submission
 from tests.factories.alerts import record_one
 from tests.factories.reports import make_fill, make_report
+from tests.factories.requests import cancel
+from tests.factories.sending import hear
 from tests.factories.traders import Desk, make_desk
 
 pytestmark = pytest.mark.django_db
 
 MANY = 30
-
-
-@pytest.fixture
-def desk() -> Desk:
-    return make_desk()
-
-
-@pytest.fixture
-def fence(desk: Desk) -> Iterator[Fence]:
-    fence = take_lease(user_id=desk.user.id, worker="w@h", host="h", pid=1)
-    assert fence is not None
-    yield fence
 
 
 def read(desk: Desk, **options: object) -> list[object]:
@@ -42,7 +28,7 @@ def read(desk: Desk, **options: object) -> list[object]:
 def test_entries_in_one_symbol_are_one_row_and_hide_nothing(desk: Desk, fence: Fence) -> None:
     held = record_one(desk, quantity="10")
     begin_submission(held.id, fence=fence, dequeued_at=timezone.now())
-    apply_execution_report(make_fill(held, "10"), account_id=held.account_id, origin=Origin("stream"))
+    hear(held, make_fill(held, "10"))
     waiting = [record_one(desk) for _ in range(MANY)]
     Order.objects.filter(pk__in=[one.pk for one in waiting]).update(
         eligible_at=timezone.now() + dt.timedelta(hours=1)
@@ -64,16 +50,9 @@ def test_the_look_at_what_is_at_hand_tells_the_kinds_of_work_apart(desk: Desk, f
     begin_submission(order.id, fence=fence, dequeued_at=timezone.now())
     Order.objects.filter(pk=order.pk).update(next_check_at=timezone.now())
     assert work_at_hand(desk.user.id) == WorkAtHand(requests=False, orders=True, checks=True)
-    acknowledged = make_report(order, ExecType.NEW)
-    apply_execution_report(acknowledged, account_id=order.account_id, origin=Origin("stream"))
+    hear(order, make_report(order, ExecType.NEW))
     assert work_at_hand(desk.user.id) == nothing, "it is looked at later"
-    record_cancel(
-        user_id=desk.user.id,
-        order_id=order.id,
-        source=Source.API,
-        received_at=timezone.now(),
-        statement_timeout_ms=2000,
-    )
+    cancel(order)
     assert work_at_hand(desk.user.id) == WorkAtHand(requests=True, orders=False, checks=False)
     assert work_at_hand(make_desk().user.id) == nothing, "another trader's"
 

@@ -18,9 +18,9 @@ from orders.state import Acknowledged, Event, IllegalTransition, OrderState, Sub
 from orders.state.moves import ALLOWED_FROM, is_move
 from orders.state.reachable import status_moves
 from tests.factories.alerts import record_one
+from tests.factories.events import FACTS, OWN
 from tests.factories.history import past
 from tests.factories.traders import make_desk
-from tests.orders.test_state import FACTS, OWN
 
 MIGRATION = Path(__file__).parents[2] / "orders/migrations/0004_transitions.py"
 MOVES = {move for move in product(OrdStatus, repeat=2) if is_move(*move)}

@@ -1,11 +1,13 @@
-"""What the desk changes of Celery: live database connections, prompt reconnects."""
+"""What the desk changes of Celery: live database connections, prompt reconnects, no word of root."""
 
 import os
+import warnings
 from typing import Any
 
 import psycopg
 import pytest
-from celery import signals
+from celery import platforms, signals
+from celery.exceptions import SecurityWarning
 from django.db import OperationalError, connection, transaction
 from kombu.exceptions import OperationalError as BrokerDown
 
@@ -44,3 +46,19 @@ def test_redis_is_asked_again_within_a_second() -> None:
             nowhere.ensure_connection(note, max_retries=8)
     assert len(waits) >= 5
     assert max(waits) <= 1.0
+
+
+def test_a_worker_that_is_root_is_not_warned_of_that_and_of_all_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_such_group(_gid: int) -> None:
+        raise KeyError
+
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(SecurityWarning, match="superuser"):
+            platforms.check_privileges(app.conf.accept_content)
+        signals.celeryd_init.send(sender="worker@host", instance=None, conf=app.conf, options={})
+        platforms.check_privileges(app.conf.accept_content)
+        monkeypatch.setattr(platforms.grp, "getgrgid", no_such_group)
+        with pytest.raises(SecurityWarning, match="potential security issue"):
+            platforms.check_privileges(app.conf.accept_content)

@@ -16,11 +16,12 @@ from brokers.types import ExecType, ExecutionReport, IdempotencyClass
 from orders.models import Order
 from orders.services.changes import Origin
 from orders.services.executions import apply_execution_report
-from orders.services.leases import LeaseLost, expire_lease, take_lease
+from orders.services.leases import LeaseLost, expire_lease
 from tasks.fleet.session import TraderSession, pick_next
 from tasks.fleet.slots import Slot, boottime
 from tests.factories.adapters import ScriptedAdapter
 from tests.factories.alerts import record_one
+from tests.factories.leases import lease_of
 from tests.factories.reports import make_fill, make_report
 from tests.factories.traders import Desk, make_desk
 
@@ -92,14 +93,12 @@ class Account:
 
 def new_session(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> tuple[TraderSession, ScriptedAdapter]:
     """Return the session of a worker that has just claimed the trader, over a broker of class C."""
-    fence = take_lease(user_id=desk.user.id, worker="worker-1@h", host="h", pid=1)
-    assert fence is not None
     adapter = ScriptedAdapter(
         submit=lambda command: make_report(Order.objects.get(cl_ord_id=command.cl_ord_id), ExecType.NEW),
         idempotency_class=IdempotencyClass.C,
     )
     slot = Slot(deadline=boottime() + 60)
-    session = TraderSession(fence, slot)
+    session = TraderSession(lease_of(desk), slot)
     account = Account(adapter, desk.account.id)
     monkeypatch.setattr(session, "_account", lambda _: account)
     monkeypatch.setattr("tasks.fleet.session.answer", lambda *_: None)
@@ -116,17 +115,23 @@ def holder_of(desk: Desk, session: TraderSession, adapter: ScriptedAdapter) -> N
     adapter.sent.clear()
 
 
+def answer_lost(desk: Desk, session: TraderSession, adapter: ScriptedAdapter, **fields: str) -> Order:
+    """Have the session send an order of the trader's whose answer never comes."""
+    accepting, adapter.submit = adapter.submit, OutcomeUnknown("timeout")
+    order = record_one(desk, **fields)
+    session.work()
+    adapter.submit = accepting
+    adapter.sent.clear()
+    return order
+
+
 @pytest.mark.django_db
 def test_what_is_unknown_blocks_entries_of_its_symbol_also_for_the_next_worker(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session, adapter = new_session(desk, monkeypatch)
     holder_of(desk, session, adapter)
-    accepting, adapter.submit = adapter.submit, OutcomeUnknown("timeout")
-    unknown = record_one(desk)
-    session.work()
-    adapter.submit = accepting
-    adapter.sent.clear()
+    unknown = answer_lost(desk, session, adapter)
     behind, elsewhere = record_one(desk), record_one(desk, symbol="MSFT")
     way_out = record_one(desk, action="close_long")
 
@@ -159,11 +164,7 @@ def test_an_unknown_exit_blocks_entries_and_no_other_exit(
 ) -> None:
     session, adapter = new_session(desk, monkeypatch)
     holder_of(desk, session, adapter)
-    accepting, adapter.submit = adapter.submit, OutcomeUnknown("timeout")
-    record_one(desk, action="sell", order_type="exit", quantity="4")
-    session.work()
-    adapter.submit = accepting
-    adapter.sent.clear()
+    answer_lost(desk, session, adapter, action="sell", order_type="exit", quantity="4")
     record_one(desk)
     second = record_one(desk, action="sell", order_type="exit", quantity="6")
     session.work()

@@ -11,7 +11,14 @@ import redis
 from django.conf import settings
 
 import tasks.replies
+from orders.models import Source
+from orders.views import waiting
+from orders.views.receipt import Budget, Receipt
+from orders.views.requesting import cancel_order
 from tasks.replies import ReplyBoard, TooManyWaiting
+from tests.factories.alerts import record_one
+from tests.factories.requests import replace
+from tests.factories.traders import make_desk
 
 
 @pytest.fixture
@@ -123,6 +130,31 @@ def test_a_request_that_was_given_up_leaves_nothing_behind(monkeypatch: pytest.M
         monkeypatch.setattr(settings, "REPLY_MAX_WAITERS", 1)
         board = ReplyBoard()
         for _ in range(3):
-            board.expect([uuid.uuid4()])  # and nobody keeps the waiter
+            assert board.expect([uuid.uuid4()]) is not None  # and nobody keeps the waiter
+
+    run(test())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cancel_that_denies_an_order_wakes_its_sender_and_who_waits_for_its_replace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desk = make_desk()
+    order = record_one(desk, type="limit", price="100")
+    replacing = replace(order, price="101")
+
+    async def test() -> None:
+        async with reading_board() as board:
+            monkeypatch.setattr(waiting, "board", lambda: board)
+            with board.expect([order.id, replacing.id]) as senders:
+                canceled = await cancel_order(
+                    user=desk.user,
+                    order_id=order.id,
+                    source=Source.API,
+                    idempotency_key=None,
+                    budget=Budget(5.0, Receipt.now()),
+                )
+                assert canceled.status == "ACCEPTED"
+                assert await senders.wait(5)
 
     run(test())

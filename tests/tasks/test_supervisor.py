@@ -234,5 +234,14 @@ def test_a_worker_that_ends_before_it_is_killed_is_no_trouble(
 ) -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
+    killed: list[int] = []
+    kill = os.kill
+
+    def note(pid: int, number: int) -> None:
+        killed.append(pid)
+        kill(pid, number)  # there is no such process any more
+
     monkeypatch.setattr(module, "has_ended", lambda *_: False)
+    monkeypatch.setattr(module.os, "kill", note)
     supervisor._end_for_certain(process.pid, add(supervisor))
+    assert killed == [process.pid]

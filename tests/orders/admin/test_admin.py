@@ -25,6 +25,7 @@ from orders.models import (
     OrderEvent,
     OrderQuota,
     OrderRequest,
+    OrderRequestKey,
     Plan,
     Signal,
     Strategy,
@@ -48,6 +49,7 @@ HISTORY = [
     Signal,
     Order,
     OrderRequest,
+    OrderRequestKey,
     Execution,
     OrderEvent,
     WorkerLease,
@@ -60,12 +62,6 @@ SECRETS = ("sealed-by-the-vault", "sealed-signing-key", "whole-token-of-the-webh
 
 
 @pytest.fixture
-def operator(client: Client, db: None) -> Client:
-    client.force_login(User.objects.create(username="operator", is_staff=True, is_superuser=True))
-    return client
-
-
-@pytest.fixture
 def everything(db: None) -> Order:
     """One row of everything."""
     ann = make_trader("ann")
@@ -75,7 +71,8 @@ def everything(db: None) -> Order:
     order = make_order(account, signal=make_signal(strategy), strategy=strategy)
     make_event(order, data={"kind": "Recorded"}, stages={"received": 0})
     make_fill(order, "10", "187.35")
-    make_request(order, "REPLACE", "REFUSED", order_qty="12")
+    request = make_request(order, "REPLACE", "REFUSED", order_qty="12")
+    OrderRequestKey.objects.create(request=request, user=ann, idempotency_key="k", received_at=NOON)
     AttentionItem.objects.create(user=ann, order=order, kind="OVERFILL", detail="1 too many")
     ApiKey.objects.create(user=ann, prefix="tsk_12ab", digest=b"d" * 32)
     Heartbeat.objects.create(name="fleet@host", part="fleet", at=NOON)

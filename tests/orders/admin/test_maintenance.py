@@ -19,12 +19,6 @@ TASK, QUEUE = "orders.execute", "tests.admin"
 
 
 @pytest.fixture
-def operator(client: Client, db: None) -> Client:
-    client.force_login(User.objects.create(username="operator", is_staff=True, is_superuser=True))
-    return client
-
-
-@pytest.fixture
 def letter(db: None) -> DeadLetter:
     failure = Failure(
         task=TASK,

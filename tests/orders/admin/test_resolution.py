@@ -14,13 +14,20 @@ from django.utils import timezone
 from brokers.errors import OutcomeUnknown
 from orders.models import AttentionItem, Order, OrderEvent
 from orders.services.attention import open_item
-from orders.services.leases import Fence, expire_lease, take_lease
+from orders.services.leases import Fence, expire_lease
 from orders.services.submission import submit_order
 from tests.factories.adapters import ScriptedAdapter
 from tests.factories.alerts import record_one
+from tests.factories.leases import lease_of
 from tests.factories.traders import make_desk
 
 GONE = 2**22 + 1  # beyond the kernel's largest pid
+
+
+@pytest.fixture(autouse=True)
+def arrived(settings: Any) -> None:
+    """What was sent a moment ago has arrived by now, if it ever will."""
+    settings.BROKER_TIMEOUT_SECONDS = 0.0
 
 
 @pytest.fixture
@@ -46,11 +53,7 @@ def operator(client: Client, db: None, rung: list[int]) -> User:
 def fence(db: None) -> Fence:
     import socket
 
-    host = socket.gethostname()
-    desk = make_desk()
-    fence = take_lease(user_id=desk.user.id, worker=f"worker-{GONE}@{host}", host=host, pid=GONE)
-    assert fence is not None
-    return fence
+    return lease_of(make_desk(), host=socket.gethostname(), pid=GONE)
 
 
 @pytest.fixture

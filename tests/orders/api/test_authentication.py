@@ -39,7 +39,7 @@ def test_a_key_costs_one_query(
     api: Client, ann: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_num_queries(2):  # the key with its user, trader and plan; the orders
-        api.get(ORDERS)
+        assert api.get(ORDERS).status_code == 200
 
 
 def test_only_the_digest_is_kept(ann: User, key: str) -> None:

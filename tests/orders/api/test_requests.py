@@ -164,6 +164,18 @@ def test_a_cancel_needs_neither_redis_nor_a_fleet(api: Client, order: Order, run
     assert post(api, order, "cancel").status_code == 202
 
 
+def test_a_bell_that_does_not_ring_is_no_error_whatever_the_fault(
+    api: Client, order: Order, rung: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orders.views import waiting
+
+    def broken(user_id: int) -> None:
+        raise LookupError("a fault of ours")
+
+    monkeypatch.setattr(waiting, "hand_over", broken)
+    assert post(api, order, "cancel").status_code == 202
+
+
 # --- replace ---
 
 
@@ -254,6 +266,23 @@ def test_the_same_key_is_the_same_request(api: Client, order: Order, rung: list[
     end(order)
     ended = post(api, order, "replace", {"price": "101"}, Idempotency_Key="k")
     assert ended.json()["id"] == first["id"]
+
+
+def test_a_cancel_that_met_an_open_one_is_repeated_under_its_own_key(
+    api: Client, order: Order, rung: list[int]
+) -> None:
+    from django.utils import timezone
+
+    from orders.models import OrderRequest
+
+    first = post(api, order, "cancel", Idempotency_Key="k1").json()
+    second = post(api, order, "cancel", Idempotency_Key="k2")
+    assert (second.status_code, second.json()["id"]) == (202, first["id"])
+    OrderRequest.objects.update(status="REFUSED", answered_at=timezone.now())
+    repeated = post(api, order, "cancel", Idempotency_Key="k2")
+    assert (repeated.status_code, repeated.json()["id"]) == (200, first["id"])
+    other = post(api, order, "replace", {"price": "101"}, Idempotency_Key="k2")
+    assert assert_problem(other, 409, "idempotency-conflict")["order_id"] == str(order.id)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import random
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -17,13 +18,22 @@ from tests.factories.traders import Desk, make_desk
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def desk() -> Desk:
-    return make_desk()
-
-
 def apply(desk: Desk, *reports: ExecutionReport) -> Applied | None:
     return apply_execution_reports(reports, account_id=desk.account.id, origin=Origin("stream"))
+
+
+def status(order: Order, cum_qty: Decimal, **fields: Any) -> ExecutionReport:
+    """Return what a broker answers that is asked for the order."""
+    named = {"ord_status": OrdStatus.PARTIALLY_FILLED, "cum_qty": cum_qty} | fields
+    return make_report(order, ExecType.ORDER_STATUS, **named)
+
+
+def two_fills(order: Order) -> list[ExecutionReport]:
+    """Return fills of 2 and of 3."""
+    return [
+        make_fill(order, "2", exec_id="a", cum_qty=Decimal(2)),
+        make_fill(order, "3", exec_id="b", cum_qty=Decimal(5)),
+    ]
 
 
 def test_a_fill_counts_once_however_often_it_comes(desk: Desk) -> None:
@@ -106,6 +116,34 @@ def test_a_poll_never_makes_a_fill_and_keeps_asking(desk: Desk) -> None:
     assert applied.missing_fills
     assert applied.order.cum_qty == 0
     assert applied.order.next_check_at is not None
+
+
+def test_a_bust_that_nobody_heard_of_is_told_of_until_a_person_settles_it(desk: Desk) -> None:
+    order = record_one(desk, quantity="10")
+    apply(desk, *two_fills(order))
+    apply(desk, status(order, Decimal(2)))
+    apply(desk, make_report(order, ExecType.CANCELED, ord_status=OrdStatus.CANCELED))
+    order.refresh_from_db()
+    assert (order.ord_status, order.cum_qty) == (OrdStatus.CANCELED, 5)
+    item = AttentionItem.objects.get(order=order, resolved_at=None)
+    assert item.kind == AttentionItem.Kind.BROKER_COUNTS_LESS
+    assert item.detail == "the broker counts 2, the desk 5"
+
+
+def test_an_answer_from_before_the_last_fill_is_no_bust(desk: Desk) -> None:
+    order = record_one(desk, quantity="10")
+    old = status(order, Decimal(2))
+    apply(desk, *two_fills(order))
+    apply(desk, old)
+    assert not AttentionItem.objects.exists()
+
+
+def test_what_one_of_two_orders_has_filled_is_no_bust(desk: Desk) -> None:
+    order = record_one(desk, quantity="10")
+    apply(desk, make_fill(order, "4", exec_id="a", cum_qty=Decimal(4), broker_order_id="one"))
+    apply(desk, make_fill(order, "4", exec_id="b", cum_qty=Decimal(4), broker_order_id="two"))
+    apply(desk, status(order, Decimal(4), broker_order_id="one"))
+    assert AttentionItem.objects.get(order=order).kind == AttentionItem.Kind.DUPLICATE_AT_BROKER
 
 
 def test_an_order_listed_as_rejected_is_rejected(desk: Desk) -> None:

@@ -7,33 +7,18 @@ import pytest
 from django.utils import timezone
 
 from brokers.types import ExecType, OrdStatus
-from orders.intake.order_request import parse_order_request
 from orders.intake.sizing import SizingError
-from orders.models import Order, OrderEvent, OrderQuota, Signal, Source
+from orders.models import Order, OrderEvent, OrderQuota, Signal
 from orders.services.changes import Origin
 from orders.services.executions import apply_execution_reports
-from orders.services.intake import AlreadyRecorded, record_order
+from orders.services.intake import AlreadyRecorded
 from orders.services.quotas import QuotaExceeded
-from tests.factories.alerts import record, record_one
-from tests.factories.reports import make_fill, make_report
+from tests.factories.alerts import record, record_manual, record_one
+from tests.factories.reports import make_report
+from tests.factories.sending import hold
 from tests.factories.traders import Desk, make_account, make_desk
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def desk() -> Desk:
-    return make_desk()
-
-
-def hold(desk: Desk, qty: str, action: str = "buy") -> None:
-    """Give the trader a position."""
-    order = record_one(desk, action=action, quantity=qty)
-    apply_execution_reports(
-        [make_report(order, ExecType.NEW), make_fill(order, qty, exec_id=order.cl_ord_id)],
-        account_id=desk.account.id,
-        origin=Origin("stream"),
-    )
 
 
 def test_an_alert_becomes_a_signal_an_order_and_its_history(desk: Desk) -> None:
@@ -128,44 +113,18 @@ def test_an_alert_without_quantity_takes_the_strategys_default(desk: Desk) -> No
 
 
 def test_an_idempotency_key_places_one_order(desk: Desk) -> None:
-    request = parse_order_request(b'{"symbol": "AAPL", "side": "buy", "quantity": "1"}', "application/json")
-
-    def place() -> Order:
-        return record_order(
-            trader=desk.trader,
-            account=desk.account,
-            request=request,
-            source=Source.API,
-            received_at=timezone.now(),
-            statement_timeout_ms=2500,
-            idempotency_key="k1",
-        )
-
-    first = place()
+    first = record_manual(desk, key="k1", side="buy", quantity="1")
     with pytest.raises(AlreadyRecorded) as again:
-        place()
+        record_manual(desk, key="k1", side="buy", quantity="1")
     assert again.value.order_id == first.id
     assert Order.objects.filter(user=desk.user).count() == 1
 
 
 def test_the_same_key_for_a_whole_exit_names_the_first_order(desk: Desk) -> None:
     hold(desk, "10")
-    body = b'{"symbol": "AAPL", "side": "sell", "position_effect": "close"}'
-
-    def close() -> Order:
-        return record_order(
-            trader=desk.trader,
-            account=desk.account,
-            request=parse_order_request(body, "application/json"),
-            source=Source.API,
-            received_at=timezone.now(),
-            statement_timeout_ms=2500,
-            idempotency_key="close-1",
-        )
-
-    first = close()
+    first = record_manual(desk, key="close-1", side="sell", position_effect="close")
     with pytest.raises(AlreadyRecorded) as again:
-        close()
+        record_manual(desk, key="close-1", side="sell", position_effect="close")
     assert again.value.order_id == first.id
 
 

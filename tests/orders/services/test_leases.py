@@ -6,7 +6,8 @@ import pytest
 from django.conf import settings
 from django.db import InternalError, close_old_connections, connection, transaction
 
-from orders.models import WorkerLease
+from orders.models import Heartbeat, OrderEvent, WorkerLease
+from orders.services.heartbeats import Fleet, beat_fleet
 from orders.services.leases import (
     Fence,
     LeaseLost,
@@ -17,10 +18,14 @@ from orders.services.leases import (
     take_lease,
 )
 from orders.services.outages import is_outage
+from tests.factories.alerts import record_one
 from tests.factories.leases import held_by_another
+from tests.factories.sending import UNKNOWN, send_order
 from tests.factories.traders import make_desk
 
 pytestmark = pytest.mark.django_db
+
+HOST_NAME_MAX = 64  # gethostname(2)
 
 
 def take(user_id: int, worker: str) -> Fence | None:
@@ -93,6 +98,19 @@ def test_a_worker_takes_a_lease_anew_whose_epoch_it_was_never_told() -> None:
     with pytest.raises(LeaseLost), transaction.atomic():
         hold_lease(lost)
     assert take(user_id, "b") is None
+
+
+def test_a_host_has_as_long_a_name_as_the_system_allows() -> None:
+    host = "ip-172-31-101-201.ap-southeast-2.compute.internal".ljust(HOST_NAME_MAX, "x")
+    desk = make_desk()
+    worker = f"worker-4194304-{2**32:x}@{host}"
+    fence = take_lease(user_id=desk.user.id, worker=worker, host=host, pid=4194304)
+    assert fence is not None
+    order = record_one(desk)
+    send_order(order, fence, UNKNOWN)
+    beat_fleet(Fleet(f"fleet@{host}:4194304", host=host, pid=4194304))
+    assert OrderEvent.objects.get(order=order, kind="Submitted").worker == worker
+    assert Heartbeat.objects.get(part=Heartbeat.Part.FLEET).name == f"fleet@{host}:4194304"
 
 
 # --- a holder that stands still within its transaction ---

@@ -1,7 +1,6 @@
 """Looking up what is unknown, by the broker's idempotency class."""
 
 import datetime as dt
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -13,15 +12,16 @@ from brokers.types import ExecType, ExecutionReport, IdempotencyClass, OrdStatus
 from orders.models import AttentionItem, Order, OrderEvent
 from orders.services.changes import Origin
 from orders.services.executions import apply_execution_report
-from orders.services.leases import Fence, take_lease
+from orders.services.leases import Fence
 from orders.services.lookup import look_up_order
 from orders.services.repeating import repeats_too_late
-from orders.services.submission import submit_order, undo_submission
+from orders.services.submission import undo_submission
 from orders.services.verification import verify_account
 from tests.factories.adapters import ScriptedAdapter
 from tests.factories.alerts import record_one
 from tests.factories.reports import make_fill, make_report
-from tests.factories.traders import Desk, make_desk
+from tests.factories.sending import UNKNOWN, send_order, submit
+from tests.factories.traders import Desk
 
 pytestmark = pytest.mark.django_db
 
@@ -30,58 +30,8 @@ LOOK_UPS = 4
 Kind = AttentionItem.Kind
 
 
-@pytest.fixture
-def desk() -> Desk:
-    return make_desk()
-
-
-@pytest.fixture
-def fence(desk: Desk) -> Iterator[Fence]:
-    fence = take_lease(user_id=desk.user.id, worker="w@h", host="h", pid=1)
-    assert fence is not None
-    yield fence
-
-
 def adapter(cls: IdempotencyClass, **answers: Any) -> ScriptedAdapter:
     return ScriptedAdapter(idempotency_class=cls, **answers)
-
-
-def send(order: Order, fence: Fence, outcome: Any = None) -> None:
-    submit_order(
-        order.id,
-        adapter=ScriptedAdapter(submit=outcome or OutcomeUnknown("timeout")),  # type: ignore[arg-type]
-        fence=fence,
-        before_send=lambda: None,
-        heard=lambda: (),
-        dequeued_at=timezone.now(),
-    )
-    order.refresh_from_db()
-
-
-@pytest.fixture
-def unknown(desk: Desk, fence: Fence) -> Order:
-    """An entry of 10 whose outcome is unknown."""
-    order = record_one(desk, quantity="10")
-    send(order, fence)
-    assert order.ord_status == OrdStatus.SUBMITTED
-    return order
-
-
-@pytest.fixture
-def unknown_exit(desk: Desk, fence: Fence) -> Order:
-    entry = record_one(desk, quantity="10")
-    submit_order(
-        entry.id,
-        adapter=ScriptedAdapter(submit=lambda _: make_report(entry, ExecType.NEW)),  # type: ignore[arg-type]
-        fence=fence,
-        before_send=lambda: None,
-        heard=lambda: [make_fill(entry, "10")],
-        dequeued_at=timezone.now(),
-    )
-    order = record_one(desk, action="close_long")
-    send(order, fence)
-    assert (order.ord_status, order.position_effect) == (OrdStatus.SUBMITTED, "CLOSE")
-    return order
 
 
 def look_up(order: Order, broker: ScriptedAdapter, fence: Fence, times: int = 1) -> Order:
@@ -129,7 +79,7 @@ def test_what_class_b_sends_again_arrives_before_the_broker_forgets(
 def test_the_window_counts_from_the_first_sending(unknown: Order, fence: Fence) -> None:
     sent_ago(unknown, 55)
     undo_submission(unknown.id, 1, "connection refused", eligible_at=None, fence=fence)
-    send(unknown, fence)
+    send_order(unknown, fence, UNKNOWN)
     assert unknown.attempt == 2
     look_up(unknown, with_window(60), fence, LOOK_UPS)
     assert unknown.ord_status == OrdStatus.SUBMITTED
@@ -145,8 +95,7 @@ def test_a_repeat_that_waited_past_the_window_is_too_late(unknown: Order, fence:
 
 
 def test_what_provably_never_left_is_never_too_late(desk: Desk, fence: Fence) -> None:
-    order = record_one(desk)
-    send(order, fence, BrokerUnavailable("refused"))
+    order = send_order(record_one(desk), fence, BrokerUnavailable("refused"))
     late = timezone.now() + dt.timedelta(days=1)
     for cls in (A, B, C):
         assert not repeats_too_late(order, adapter(cls).capabilities, late)
@@ -244,14 +193,7 @@ def test_a_repeat_that_comes_too_late_is_not_sent(unknown: Order, fence: Fence) 
     broker = with_window(60, submit=OutcomeUnknown("it was sent"))
     look_up(unknown, broker, fence, LOOK_UPS)
     sent_ago(unknown, 61)
-    applied = submit_order(
-        unknown.id,
-        adapter=broker,  # type: ignore[arg-type]
-        fence=fence,
-        before_send=lambda: None,
-        heard=lambda: (),
-        dequeued_at=timezone.now(),
-    )
+    applied = submit(unknown, broker, fence)
     unknown.refresh_from_db()
     assert (applied, broker.sent, unknown.ord_status) == (None, [], OrdStatus.SUBMITTED)
     look_up(unknown, broker, fence, LOOK_UPS)

@@ -37,11 +37,6 @@ def empty_redis() -> Iterator[None]:
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return make_desk()
-
-
-@pytest.fixture
 def dead_pid() -> int:
     """Return the number of a process that has ended."""
     process = subprocess.Popen([sys.executable, "-c", ""])

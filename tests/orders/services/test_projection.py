@@ -19,7 +19,7 @@ from orders.services.changes import Origin
 from orders.services.executions import apply_execution_reports
 from orders.services.leases import Fence, take_lease
 from orders.services.request_sending import send_request
-from orders.services.requests import ReplaceTerms, RequestRefused, record_cancel, record_replace
+from orders.services.requests import Asked, ReplaceTerms, RequestRefused, record_cancel, record_replace
 from orders.services.submission import deny_order, submit_order
 from orders.services.verification import note_check
 from tests.factories.adapters import ScriptedAdapter
@@ -112,19 +112,15 @@ class Market:
 
     def ask(self, order: Order) -> None:
         """Have the trader cancel or replace, and the worker send what is recorded."""
-        asked = {
-            "user_id": self.desk.user.id,
-            "order_id": order.pk,
-            "source": Source.API,
-            "received_at": timezone.now(),
-            "statement_timeout_ms": 2500,
-        }
+        asked = Asked(
+            user_id=self.desk.user.id, order_id=order.pk, source=Source.API, received_at=timezone.now()
+        )
         try:
             if self.dice.random() < 0.5:
-                record_cancel(**asked)  # type: ignore[arg-type]
+                record_cancel(asked, statement_timeout_ms=2500)
             else:
-                quantity = Decimal(self.dice.randint(1, 20))
-                record_replace(**asked, terms=ReplaceTerms(order_qty=quantity))  # type: ignore[arg-type]
+                terms = ReplaceTerms(order_qty=Decimal(self.dice.randint(1, 20)))
+                record_replace(asked, terms, statement_timeout_ms=2500)
         except (RequestRefused, InvalidRequest):
             return
         unsent = OrderRequest.objects.filter(order=order, status=OrderRequest.Status.RECORDED)

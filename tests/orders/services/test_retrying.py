@@ -95,17 +95,23 @@ def test_a_serialization_failure_runs_again() -> None:
     assert calls == [5, 5]
 
 
+def meeting(sqlstate: str, calls: list[int]) -> Callable[[], None]:
+    """Return a unit of work that meets this conflict each time, and counts its calls."""
+
+    def unit() -> None:
+        calls.append(1)
+        with connection.cursor() as cursor:
+            cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{sqlstate}'; END $$")
+
+    return unit
+
+
 @pytest.mark.django_db(transaction=True)
 def test_it_gives_up_in_the_end_and_passes_on_what_is_no_conflict() -> None:
     calls: list[int] = []
 
-    def deadlock() -> None:
-        calls.append(1)
-        with connection.cursor() as cursor:
-            cursor.execute("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '40P01'; END $$")
-
     with pytest.raises(OperationalError):
-        run_again(deadlock, tries=3)
+        run_again(meeting("40P01", calls), tries=3)
     assert len(calls) == 3
     make_plans()
     with pytest.raises(IntegrityError):
@@ -117,11 +123,6 @@ def test_it_gives_up_in_the_end_and_passes_on_what_is_no_conflict() -> None:
 def test_inside_a_transaction_it_runs_once() -> None:
     calls: list[int] = []
 
-    def deadlock() -> None:
-        calls.append(1)
-        with connection.cursor() as cursor:
-            cursor.execute("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '40001'; END $$")
-
     with pytest.raises(OperationalError), transaction.atomic():
-        run_again(deadlock)
+        run_again(meeting("40001", calls))
     assert calls == [1]

@@ -1,7 +1,6 @@
 """Sending: transaction 1, the call, transaction 2, and every way in which the call can end."""
 
 import datetime as dt
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -16,59 +15,30 @@ from brokers.errors import (
     OutcomeUnknown,
     RateLimited,
 )
-from brokers.types import ExecType, ExecutionReport, IdempotencyClass, NewOrder, OrdStatus
+from brokers.types import ExecType, IdempotencyClass, NewOrder, OrdStatus
 from orders.models import AttentionItem, Order, OrderEvent
-from orders.services.executions import Applied
 from orders.services.leases import Fence, LeaseLost, expire_lease, take_lease
 from orders.services.lookup import look_up_order
-from orders.services.submission import backoff_seconds, deny_order, submit_order
+from orders.services.submission import backoff_seconds, deny_order
 from orders.services.sweeping import deny_stale_entry, stale_entries
 from orders.services.verification import note_check, verify_account
 from tests.factories.adapters import ScriptedAdapter
 from tests.factories.alerts import record_one
 from tests.factories.reports import make_fill, make_report
+from tests.factories.sending import accept, submit
 from tests.factories.traders import Desk, make_desk
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def desk() -> Desk:
-    return make_desk()
-
-
-@pytest.fixture
-def fence(desk: Desk) -> Iterator[Fence]:
-    fence = take_lease(user_id=desk.user.id, worker="w@h", host="h", pid=1)
-    assert fence is not None
-    yield fence
-
-
-def accept(order: Order) -> ScriptedAdapter:
-    return ScriptedAdapter(submit=lambda command: make_report(order, ExecType.NEW))
-
-
-def send(
-    order: Order, adapter: ScriptedAdapter, fence: Fence, *heard: ExecutionReport, before_send: object = None
-) -> Applied | None:
-    return submit_order(
-        order.id,
-        adapter=adapter,
-        fence=fence,
-        before_send=before_send or (lambda: None),  # type: ignore[arg-type]
-        heard=lambda: heard,
-        dequeued_at=timezone.now(),
-    )
-
-
 def test_an_order_is_sent_once_under_its_own_id(desk: Desk, fence: Fence) -> None:
     order = record_one(desk)
     adapter = accept(order)
-    applied = send(order, adapter, fence)
+    applied = submit(order, adapter, fence)
     assert applied is not None
     assert applied.order.ord_status == OrdStatus.NEW
     assert [command.cl_ord_id for command in adapter.sent] == [order.cl_ord_id]
-    assert send(order, adapter, fence) is None
+    assert submit(order, adapter, fence) is None
     assert len(adapter.sent) == 1
 
 
@@ -79,13 +49,13 @@ def test_it_is_submitted_and_committed_before_the_first_byte_leaves(desk: Desk, 
     def before_send() -> None:
         seen.append((Order.objects.get(pk=order.pk).ord_status, connection.savepoint_ids))
 
-    send(order, accept(order), fence, before_send=before_send)
+    submit(order, accept(order), fence, before_send=before_send)
     assert [status for status, _ in seen] == [OrdStatus.SUBMITTED]
 
 
 def test_what_the_stream_told_meanwhile_is_taken_in_with_the_answer(desk: Desk, fence: Fence) -> None:
     order = record_one(desk, quantity="10")
-    applied = send(order, accept(order), fence, make_fill(order, "10", "101.5"))
+    applied = submit(order, accept(order), fence, make_fill(order, "10", "101.5"))
     assert applied is not None
     assert (applied.order.ord_status, str(applied.order.avg_px)) == (OrdStatus.FILLED, "101.5000000000")
     assert applied.order.next_check_at is None
@@ -93,7 +63,7 @@ def test_what_the_stream_told_meanwhile_is_taken_in_with_the_answer(desk: Desk, 
 
 def test_a_refusal_is_final(desk: Desk, fence: Fence) -> None:
     order = record_one(desk)
-    applied = send(order, ScriptedAdapter(submit=OrderRejected("insufficient buying power")), fence)
+    applied = submit(order, ScriptedAdapter(submit=OrderRejected("insufficient buying power")), fence)
     assert applied is not None
     assert (applied.order.ord_status, applied.order.reason) == (OrdStatus.REJECTED, "REJECTED_BY_BROKER")
     assert applied.order.text == "insufficient buying power"
@@ -112,48 +82,48 @@ def test_what_was_provably_not_sent_goes_back_and_waits(
 ) -> None:
     order = record_one(desk)
     before = timezone.now()
-    assert send(order, ScriptedAdapter(submit=error), fence) is None
+    assert submit(order, ScriptedAdapter(submit=error), fence) is None
     order.refresh_from_db()
     assert order.ord_status == OrdStatus.INITIALIZED
     assert order.eligible_at is not None
     assert order.eligible_at - before >= dt.timedelta(seconds=least_seconds)
     adapter = accept(order)
-    assert send(order, adapter, fence) is None, "it was sent before it was due"
+    assert submit(order, adapter, fence) is None, "it was sent before it was due"
     Order.objects.filter(pk=order.pk).update(eligible_at=before)
-    assert send(order, adapter, fence) is not None
+    assert submit(order, adapter, fence) is not None
     assert adapter.sent[0].cl_ord_id == order.cl_ord_id
 
 
 def test_a_closed_market_is_waited_for(desk: Desk, fence: Fence) -> None:
     order = record_one(desk)
     opens = timezone.now() + dt.timedelta(hours=9)
-    send(order, ScriptedAdapter(submit=MarketClosed("closed", next_open=opens)), fence)
+    submit(order, ScriptedAdapter(submit=MarketClosed("closed", next_open=opens)), fence)
     order.refresh_from_db()
     assert order.eligible_at == opens
 
 
 def test_refused_credentials_are_put_on_the_attention_list(desk: Desk, fence: Fence) -> None:
     order = record_one(desk)
-    send(order, ScriptedAdapter(submit=CredentialsRefused("401")), fence)
+    submit(order, ScriptedAdapter(submit=CredentialsRefused("401")), fence)
     assert AttentionItem.objects.get(order=order).kind == AttentionItem.Kind.CREDENTIALS_REFUSED
 
 
 def test_an_unknown_outcome_stays_unknown_and_is_looked_up_at_once(desk: Desk, fence: Fence) -> None:
     order = record_one(desk)
     adapter = ScriptedAdapter(submit=OutcomeUnknown("read timeout"))
-    assert send(order, adapter, fence) is None
+    assert submit(order, adapter, fence) is None
     order.refresh_from_db()
     assert order.ord_status == OrdStatus.SUBMITTED
     assert order.next_check_at is not None
     assert order.next_check_at <= timezone.now()
     assert OrderEvent.objects.filter(order=order, kind="OutcomeUnknown").exists()
-    assert send(order, adapter, fence) is None
+    assert submit(order, adapter, fence) is None
     assert len(adapter.sent) == 1, "an order seen in SUBMITTED was sent"
 
 
 def test_a_look_up_adopts_what_it_finds(desk: Desk, fence: Fence) -> None:
     order = record_one(desk, quantity="10")
-    send(order, ScriptedAdapter(submit=OutcomeUnknown("timeout")), fence)
+    submit(order, ScriptedAdapter(submit=OutcomeUnknown("timeout")), fence)
     order.refresh_from_db()
     found = make_report(order, ExecType.ORDER_STATUS, ord_status=OrdStatus.FILLED, cum_qty=Decimal(10))
     adapter = ScriptedAdapter(found=found, executions=[make_fill(order, "10")])
@@ -175,7 +145,7 @@ def test_an_order_that_a_class_a_broker_has_not_is_sent_again_with_the_same_id(
     desk: Desk, fence: Fence
 ) -> None:
     order = record_one(desk)
-    send(order, ScriptedAdapter(submit=OutcomeUnknown("timeout")), fence)
+    submit(order, ScriptedAdapter(submit=OutcomeUnknown("timeout")), fence)
     order.refresh_from_db()
     for _ in range(3):
         look_up_order(order, adapter=ScriptedAdapter(found=None), fence=fence)  # type: ignore[arg-type]
@@ -185,7 +155,7 @@ def test_an_order_that_a_class_a_broker_has_not_is_sent_again_with_the_same_id(
     order.refresh_from_db()
     assert order.ord_status == OrdStatus.INITIALIZED
     adapter = accept(order)
-    send(order, adapter, fence)
+    submit(order, adapter, fence)
     order.refresh_from_db()
     assert (adapter.sent[0].cl_ord_id, order.attempt) == (order.cl_ord_id, 2)
 
@@ -194,7 +164,7 @@ def test_sending_again_slows_down_and_is_told(desk: Desk, fence: Fence) -> None:
     order = record_one(desk)
     for _ in range(4):
         Order.objects.filter(pk=order.pk).update(eligible_at=None)
-        send(order, ScriptedAdapter(submit=OutcomeUnknown("502")), fence)
+        submit(order, ScriptedAdapter(submit=OutcomeUnknown("502")), fence)
         look_up_to_the_end(order, fence)
     assert (order.ord_status, order.attempt) == (OrdStatus.INITIALIZED, 4)
     assert order.eligible_at is not None
@@ -208,7 +178,7 @@ def test_waiting_between_attempts_has_an_end() -> None:
 
 def test_an_order_denied_after_an_attempt_is_asked_about_all_the_same(desk: Desk, fence: Fence) -> None:
     order = record_one(desk)
-    send(order, ScriptedAdapter(submit=OutcomeUnknown("timeout")), fence)
+    submit(order, ScriptedAdapter(submit=OutcomeUnknown("timeout")), fence)
     look_up_to_the_end(order, fence)
     assert deny_order(order.id, reason="TOO_OLD", text="", source="sweep")
     order.refresh_from_db()
@@ -226,7 +196,7 @@ def test_an_order_denied_after_an_attempt_is_asked_about_all_the_same(desk: Desk
 
 def test_elsewhere_it_is_never_sent_again_and_a_person_is_told(desk: Desk, fence: Fence) -> None:
     order = record_one(desk)
-    send(order, ScriptedAdapter(submit=OutcomeUnknown("timeout")), fence)
+    submit(order, ScriptedAdapter(submit=OutcomeUnknown("timeout")), fence)
     adapter = ScriptedAdapter(found=None, idempotency_class=IdempotencyClass.C)
     for _ in range(4):
         order.refresh_from_db()
@@ -238,7 +208,7 @@ def test_elsewhere_it_is_never_sent_again_and_a_person_is_told(desk: Desk, fence
 
 def test_look_ups_come_after_0_1_2_4_seconds_then_every_30(desk: Desk, fence: Fence) -> None:
     order = record_one(desk)
-    send(order, ScriptedAdapter(submit=OutcomeUnknown("timeout")), fence)
+    submit(order, ScriptedAdapter(submit=OutcomeUnknown("timeout")), fence)
     waits = []
     for _ in range(5):
         before = timezone.now()
@@ -257,7 +227,7 @@ def test_a_process_whose_lease_has_ended_begins_nothing(desk: Desk, fence: Fence
     assert successor.epoch == fence.epoch + 1
     adapter = accept(order)
     with pytest.raises(LeaseLost):
-        send(order, adapter, fence)
+        submit(order, adapter, fence)
     order.refresh_from_db()
     assert (order.ord_status, adapter.sent) == (OrdStatus.INITIALIZED, [])
 
@@ -272,7 +242,7 @@ def test_a_deadline_that_passes_before_the_socket_write_takes_the_sending_back(
 
     adapter = accept(order)
     with pytest.raises(LeaseLost):
-        send(order, adapter, fence, before_send=too_late)
+        submit(order, adapter, fence, before_send=too_late)
     order.refresh_from_db()
     assert (order.ord_status, adapter.sent) == (OrdStatus.INITIALIZED, [])
 
@@ -283,25 +253,25 @@ def test_taking_back_never_touches_a_later_attempt(desk: Desk, fence: Fence) -> 
     def woken_late() -> None:
         # Another worker has looked the order up, not found it, and sent it again meanwhile.
         look_up_to_the_end(order, fence)
-        send(order, ScriptedAdapter(submit=OutcomeUnknown("second attempt")), fence)
+        submit(order, ScriptedAdapter(submit=OutcomeUnknown("second attempt")), fence)
         raise LeaseLost("asleep")
 
     with pytest.raises(LeaseLost):
-        send(order, accept(order), fence, before_send=woken_late)
+        submit(order, accept(order), fence, before_send=woken_late)
     order.refresh_from_db()
     assert (order.ord_status, order.attempt) == (OrdStatus.SUBMITTED, 2)
 
 
 def test_an_old_entry_is_denied_and_an_old_exit_is_sent(desk: Desk, fence: Fence) -> None:
     entry = record_one(desk, quantity="5")
-    send(entry, accept(entry), fence, make_fill(entry, "5"))
+    submit(entry, accept(entry), fence, make_fill(entry, "5"))
     late = timezone.now() - dt.timedelta(minutes=10)
     entry = record_one(desk, received_at=late)
-    applied = send(entry, accept(entry), fence)
+    applied = submit(entry, accept(entry), fence)
     assert applied is not None
     assert (applied.order.ord_status, applied.order.reason) == (OrdStatus.DENIED, "TOO_OLD")
     exit_order = record_one(desk, action="close_long", received_at=late)
-    applied = send(exit_order, accept(exit_order), fence)
+    applied = submit(exit_order, accept(exit_order), fence)
     assert applied is not None
     assert applied.order.ord_status == OrdStatus.NEW
 
@@ -322,7 +292,7 @@ def test_the_sweep_denies_what_nobody_sent_unless_it_waits_for_the_open(desk: De
 def test_one_call_checks_an_account_and_missing_fills_are_fetched(desk: Desk, fence: Fence) -> None:
     orders = [record_one(desk, quantity="10", type="limit", price="90") for _ in range(3)]
     for order in orders:
-        send(order, accept(order), fence)
+        submit(order, accept(order), fence)
         order.refresh_from_db()
     listed = [make_report(order, ExecType.ORDER_STATUS, cum_qty=Decimal(0)) for order in orders[:2]]
     adapter = ScriptedAdapter(listed=listed)
@@ -337,7 +307,7 @@ def test_one_call_checks_an_account_and_missing_fills_are_fetched(desk: Desk, fe
 
 def test_a_canceled_order_whose_fills_are_missing_is_asked_about_again(desk: Desk, fence: Fence) -> None:
     order = record_one(desk, quantity="10", type="limit", price="90")
-    send(order, accept(order), fence)
+    submit(order, accept(order), fence)
     order.refresh_from_db()
     canceled = make_report(order, ExecType.ORDER_STATUS, ord_status=OrdStatus.CANCELED, cum_qty=Decimal(4))
     verify_account(
@@ -356,7 +326,7 @@ def test_the_command_is_the_same_for_every_attempt(desk: Desk, fence: Fence) -> 
     sent: list[NewOrder] = []
     for _ in range(2):
         adapter = ScriptedAdapter(submit=BrokerUnavailable("refused"))
-        send(order, adapter, fence)
+        submit(order, adapter, fence)
         sent += adapter.sent
         Order.objects.filter(pk=order.pk).update(eligible_at=None)
     assert sent[0] == sent[1]

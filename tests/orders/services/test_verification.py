@@ -1,7 +1,6 @@
 """Checks of an account's working orders: what one order's trouble, a twin or a foreign replace does to them."""
 
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -12,15 +11,14 @@ from brokers.errors import OrderRejected, OutcomeUnknown
 from brokers.types import ExecType, ExecutionReport, OrdStatus
 from orders.models import AttentionItem, Order, OrderEvent, OrderRequest
 from orders.services.attention import resolve_item
-from orders.services.leases import Fence, take_lease
+from orders.services.leases import Fence
 from orders.services.links import open_links
-from orders.services.submission import submit_order
 from orders.services.verification import verify_account
 from tests.factories.adapters import ScriptedAdapter
-from tests.factories.alerts import record_one
 from tests.factories.reports import make_fill, make_report
-from tests.factories.traders import Desk, make_desk
-from tests.orders.services.test_request_sending import replacing, request, send
+from tests.factories.requests import replacing, request, send
+from tests.factories.sending import resting
+from tests.factories.traders import Desk
 
 pytestmark = pytest.mark.django_db
 
@@ -42,37 +40,6 @@ class Broker(ScriptedAdapter):
     def get_order_by_broker_id(self, broker_order_id: str) -> ExecutionReport | None:
         self.asked.append(broker_order_id)
         return self.by_id.get(broker_order_id)
-
-
-@pytest.fixture
-def desk() -> Desk:
-    return make_desk()
-
-
-@pytest.fixture
-def fence(desk: Desk) -> Iterator[Fence]:
-    fence = take_lease(user_id=desk.user.id, worker="w@h", host="h", pid=1)
-    assert fence is not None
-    yield fence
-
-
-def resting(desk: Desk, fence: Fence) -> Order:
-    order = record_one(desk, quantity="10", type="limit", price="100")
-    submit_order(
-        order.id,
-        adapter=ScriptedAdapter(submit=lambda command: make_report(order, ExecType.NEW)),  # type: ignore[arg-type]
-        fence=fence,
-        before_send=lambda: None,
-        heard=tuple,
-        dequeued_at=timezone.now(),
-    )
-    order.refresh_from_db()
-    return order
-
-
-@pytest.fixture
-def order(desk: Desk, fence: Fence) -> Order:
-    return resting(desk, fence)
 
 
 def check(broker: Broker, fence: Fence, *orders: Order) -> None:
