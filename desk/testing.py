@@ -1,8 +1,10 @@
 """A desk of its own for a test: any subset of components, on free ports, in a folder that goes away."""
 
 import contextlib
+import ctypes
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +21,8 @@ from desk.errors import DeskError
 from desk.home import Home
 from desk.orphans import end_orphans
 from desk.postgres import Postgres
+
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass
@@ -174,7 +178,10 @@ def start_desk(
     prepare: bool = True,
     checkout: Path = CHECKOUT,
 ) -> Desk:
-    """Start a supervisor and return at once; `running_desk` is what most tests want."""
+    """Start a supervisor and return at once; `running_desk` is what most tests want.
+
+    It stops by itself when the thread that called this ends, also with a SIGKILL (Linux).
+    """
     port, venue_port, flower_port = free_ports(3)
     environment = scratch_environment(root)
     environment |= {"PORT": str(port), "VENUE_PORT": str(venue_port), "FLOWER_PORT": str(flower_port)}
@@ -191,8 +198,13 @@ def start_desk(
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=_end_with_parent if sys.platform.startswith("linux") else None,
         )
     return Desk(home, environment, process, checkout)
+
+
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def stop_desk(desk: Desk) -> None:

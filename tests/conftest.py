@@ -20,6 +20,17 @@ from psycopg.conninfo import make_conninfo
 from desk.config import scratch_environment
 from desk.home import Home
 from desk.testing import running_desk
+from tests.sharing import (
+    pytest_collection_modifyitems,
+    pytest_xdist_auto_num_workers,
+    pytest_xdist_make_scheduler,
+)
+
+__all__ = [
+    "pytest_collection_modifyitems",
+    "pytest_xdist_auto_num_workers",
+    "pytest_xdist_make_scheduler",
+]
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 KEPT_TABLES = {"django_migrations", "django_content_type", "auth_permission"}
@@ -42,6 +53,11 @@ def pytest_configure() -> None:
 
     django.setup()
     TransactionTestCase._fixture_teardown = _empty_tables
+
+
+def pytest_xdist_setupnodes() -> None:
+    """Hand down no settings: pytest-django would read them before a process has its own home."""
+    os.environ.pop("DJANGO_SETTINGS_MODULE")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,4 +1,7 @@
-"""The desks that flows go through: every process is real, on free ports, in a folder that goes away."""
+"""The desks that flows go through: every process is real, on free ports, in a folder that goes away.
+
+They end with the last flow: what comes after in the same run has the machine to itself.
+"""
 
 import logging
 import shutil
@@ -17,7 +20,7 @@ COMPONENTS = ("postgres", "redis", "venue", "web", "fleet", "sweeps", "beat")
 logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request hides what a failure says
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running_floor() -> Iterator[Floor]:
     """Run the desk that most flows share, with the settings that an operator gets."""
     with running_desk(components=COMPONENTS, env={"FLEET_POOL_SIZE": "3", "FLEET_MAX_WORKERS": "80"}) as desk:
@@ -26,7 +29,7 @@ def running_floor() -> Iterator[Floor]:
         floor.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hasty_running_floor() -> Iterator[Floor]:
     """Run a desk with few workers, no pool and little patience: what takes a minute elsewhere is quick here."""
     environment = {
@@ -48,7 +51,7 @@ def hasty_running_floor() -> Iterator[Floor]:
         floor.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def armed_running_floor() -> Iterator[ArmedFloor]:
     """Run a desk whose processes heed failpoints, with leases that end soon and workers that may stand still."""
     points = Path(tempfile.mkdtemp(prefix="points-"))
