@@ -12,7 +12,8 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from venue import admin, control
+from venue import admin, control, control_trades
+from venue.admin import AdminHandler
 from venue.api import account, activities, data, orders, positions
 from venue.api.endpoint import endpoint, error_response, json_response
 from venue.engine.engine import TRANSIENT
@@ -63,17 +64,27 @@ ADMIN_ROUTES = [
     Route("/admin/ledger", admin.admin_endpoint(admin.read_ledger), methods=["GET"]),
 ]
 
+
+def _control(path: str, handler: AdminHandler, method: str = "POST") -> Route:
+    return Route(f"/control/{path}", admin.admin_endpoint(handler), methods=[method])
+
+
 CONTROL_ROUTES = [
-    Route("/control/prices", admin.admin_endpoint(control.set_price), methods=["POST"]),
-    Route("/control/market", admin.admin_endpoint(control.move_market), methods=["POST"]),
-    Route("/control/faults", admin.admin_endpoint(control.add_fault), methods=["POST"]),
-    Route("/control/faults", admin.admin_endpoint(control.list_faults), methods=["GET"]),
-    Route("/control/faults", admin.admin_endpoint(control.clear_faults), methods=["DELETE"]),
-    Route("/control/faults/{rule_id}", admin.admin_endpoint(control.clear_faults), methods=["DELETE"]),
-    Route("/control/streams/disconnect", admin.admin_endpoint(control.disconnect_streams), methods=["POST"]),
-    Route(
-        "/control/accounts/{account_id}", admin.admin_endpoint(control.set_account_flags), methods=["PATCH"]
-    ),
+    _control("fills/{execution_id}/bust", control_trades.bust_fill),
+    _control("fills/{execution_id}/correct", control_trades.correct_fill),
+    _control("orders", control_trades.place_outside_order),
+    _control("positions/close", control_trades.close_outside),
+    _control("halts", control_trades.set_halt),
+    _control("assets", control_trades.set_asset_flags),
+    _control("splits", control_trades.split_symbol),
+    _control("prices", control.set_price),
+    _control("market", control.move_market),
+    _control("faults", control.add_fault),
+    _control("faults", control.list_faults, "GET"),
+    _control("faults", control.clear_faults, "DELETE"),
+    _control("faults/{rule_id}", control.clear_faults, "DELETE"),
+    _control("streams/disconnect", control.disconnect_streams),
+    _control("accounts/{account_id}", control.set_account_flags, "PATCH"),
 ]
 
 

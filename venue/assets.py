@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
 _WELL_FORMED = re.compile(r"[A-Z]{1,5}(\.[A-Z])?", re.ASCII)
@@ -79,6 +80,9 @@ class Asset:
     name: str
     exchange: str
     base_price: Decimal
+    tradable: bool = True
+    shortable: bool = True
+    fractionable: bool = True
 
 
 def asset_id(symbol: str) -> UUID:
@@ -109,6 +113,10 @@ class Assets:
     def listed(self) -> list[Asset]:
         """List what is known so far, by symbol."""
         return sorted(self._known.values(), key=lambda asset: asset.symbol)
+
+    def set_flags(self, asset: Asset, flags: dict[str, Any]) -> Asset:
+        """Make an asset ``tradable``, ``shortable``, ``fractionable`` or not; lasts as long as the process."""
+        return self._remember(replace(asset, **flags))
 
     def _remember(self, asset: Asset) -> Asset:
         self._known[asset.symbol] = asset

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import psycopg
 
-from venue.engine.positions import apply_fill
+from venue.engine.history import KINDS, History
 from venue.models import ZERO, Position
 from venue.settings import SettingsError, load_settings
 
@@ -28,7 +28,7 @@ class Books:
     """What the ledger adds up to."""
 
     cash: defaultdict[UUID, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
-    positions: dict[tuple[UUID, str], Position] = field(default_factory=dict)
+    histories: dict[tuple[UUID, str], History] = field(default_factory=dict)
     filled: dict[UUID, Decimal] = field(default_factory=dict)
     status: dict[UUID, str] = field(default_factory=dict)
 
@@ -43,15 +43,23 @@ class Books:
             self.status[order_id] = "partially_filled" if self.filled[order_id] else "new"
         elif kind in _ENDS:
             self.status[order_id] = kind
+        elif kind == "triggered":
+            # Rows of older ledgers do not say it, and those orders had no status to lose.
+            self.status[order_id] = row["data"].get("status", self.status[order_id])
         elif kind == "fill":
-            self._fill(row)
+            self.filled[order_id] += row["qty"]
+            self.status[order_id] = row["data"]["status"]
+        elif kind in ("trade_bust", "trade_correct"):
+            standing = row["qty"] if kind == "trade_correct" else ZERO
+            self.filled[order_id] += standing - Decimal(row["data"]["previous_qty"])
+            self.status[order_id] = row["data"]["status"]
+        if kind in KINDS:
+            key = (row["account_id"], row["symbol"])
+            self.histories.setdefault(key, History(*key)).apply(row)
 
-    def _fill(self, row: dict[str, Any]) -> None:
-        key = (row["account_id"], row["symbol"])
-        before = self.positions.get(key) or Position(*key)
-        self.positions[key], _ = apply_fill(before, row["side"], row["qty"], row["price"])
-        self.filled[row["order_id"]] += row["qty"]
-        self.status[row["order_id"]] = row["data"]["status"]
+    def positions(self) -> dict[tuple[UUID, str], Position]:
+        """Add up what every account holds."""
+        return {key: history.position() for key, history in self.histories.items()}
 
 
 def replay(rows: Iterable[dict[str, Any]]) -> Books:
@@ -78,7 +86,7 @@ def differences(database_url: str) -> list[str]:
             row["id"]: (row["filled_qty"], row["status"])
             for row in connection.execute("SELECT id, filled_qty, status FROM orders")
         }
-    expected_positions = {key: (held.qty, held.cost) for key, held in books.positions.items()}
+    expected_positions = {key: (held.qty, held.cost) for key, held in books.positions().items()}
     expected_orders = {key: (filled, books.status[key]) for key, filled in books.filled.items()}
     return [
         *_compare("cash of", accounts, books.cash, ZERO),

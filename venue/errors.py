@@ -25,9 +25,9 @@ def malformed(message: str) -> VenueError:
     return VenueError(422, 40010001, message)
 
 
-def unprocessable(message: str) -> VenueError:
+def unprocessable(message: str, **facts: Any) -> VenueError:
     """A well-formed request that the venue cannot act on."""
-    return VenueError(422, 42210000, message)
+    return VenueError(422, 42210000, message, **facts)
 
 
 def forbidden(message: str, **facts: Any) -> VenueError:

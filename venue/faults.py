@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 BEFORE = frozenset({"delay_ms", "drop_before_accepting", "refuse", "rate_limit", "error_before"})
 AFTER = frozenset({"delay_after_ms", "drop_response_after_accepting", "error_after"})
-ON_ORDER = frozenset({"fill_plan", "never_fill"})
+ON_ORDER = frozenset({"fill_plan", "never_fill", "leg_race"})
 ON_STREAM = frozenset({"stream_silence", "stream_duplicate", "stream_out_of_order"})
 KINDS = BEFORE | AFTER | ON_ORDER | ON_STREAM
 
@@ -22,12 +22,17 @@ class FaultError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a rule is held against; ``symbol`` and ``path`` are empty where there is none."""
+    """What a rule is held against; ``symbol``, ``path`` and ``leg`` are empty where there is none.
+
+    ``is_main`` tells an order that was asked for by itself from the legs that come with one.
+    """
 
     account_id: UUID
     symbol: str = ""
     method: str = ""
     path: str = ""
+    leg: str = ""
+    is_main: bool = True
 
 
 @dataclass(slots=True)
@@ -40,18 +45,23 @@ class Rule:
     symbol: str = ""
     method: str = ""
     path: str = ""
+    leg: str = ""
     probability: float = 1.0
     remaining: int | None = None
     struck: int = 0
     id: str = field(default_factory=lambda: uuid4().hex[:12])
 
     def matches(self, subject: Subject) -> bool:
-        """Tell whether the rule speaks of this subject; a rule without a path speaks of every path."""
+        """Tell whether the rule speaks of this subject; a rule without a path speaks of every path.
+
+        A rule without a leg speaks of what is asked for by itself: simple orders, entries, an OCO's take-profit.
+        """
         return (
             self.account_id in (None, subject.account_id)
             and self.symbol in ("", subject.symbol)
             and self.method in ("", subject.method)
             and (not self.path or fnmatchcase(subject.path, self.path))
+            and (self.leg == subject.leg if self.leg else subject.is_main)
         )
 
     def describe(self) -> dict[str, Any]:
@@ -61,6 +71,7 @@ class Rule:
             "symbol": self.symbol or None,
             "method": self.method or None,
             "path": self.path or None,
+            "leg": self.leg or None,
             "probability": self.probability,
         }
         return {
@@ -110,7 +121,8 @@ class Faults:
     def fill_plan(self, subject: Subject) -> dict[str, Any] | None:
         """Return the plan by which a new order shall be filled, or nothing."""
         for rule in self.strike(ON_ORDER, subject):
-            return {"never": True} if rule.kind == "never_fill" else dict(rule.params)
+            fixed = {"never_fill": {"never": True}, "leg_race": {"race": True}}
+            return fixed.get(rule.kind) or dict(rule.params)
         return None
 
 
@@ -123,7 +135,7 @@ def parse_rule(document: Any) -> Rule:
     if kind not in KINDS:
         raise FaultError(f"fault.kind must be one of {', '.join(sorted(KINDS))}")
     match = document.get("match") or {}
-    unknown = set(match) - {"account_id", "symbol", "method", "path", "probability"}
+    unknown = set(match) - {"account_id", "symbol", "method", "path", "leg", "probability"}
     if unknown:
         raise FaultError(f"match has unknown fields: {', '.join(sorted(unknown))}")
     count = document.get("count")
@@ -141,6 +153,8 @@ def parse_rule(document: Any) -> Rule:
         symbol=str(match.get("symbol") or ""),
         method=str(match.get("method") or "").upper(),
         path=str(match.get("path") or ""),
+        # A race is a matter of the two exits, and both know of it when the stop-loss does.
+        leg=str(match.get("leg") or ("stop_loss" if kind == "leg_race" else "")),
         probability=probability,
         remaining=count,
     )

@@ -105,6 +105,36 @@ class ExchangeHours:
         return pandas.Timestamp(at).floor("min")
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedHours:
+    """A state that somebody ordered, and the moments at which it ends; without them it stays.
+
+    Open until ``closes_at`` and again from ``opens_at`` on, or the other way round, whichever comes first.
+    Times that are not ordered are those of the hours that it stands in for.
+    """
+
+    base: MarketHours
+    starts_open: bool
+    opens_at: datetime | None = None
+    closes_at: datetime | None = None
+
+    def is_open(self, at: datetime) -> bool:
+        """Tell whether the market trades at a moment."""
+        turns = [(self.opens_at, True), (self.closes_at, False)]
+        passed = [(moment, state) for moment, state in turns if moment is not None and moment <= at]
+        return max(passed)[1] if passed else self.starts_open
+
+    def next_open(self, at: datetime) -> datetime:
+        """Return the ordered opening while it is to come."""
+        return self.opens_at if self.opens_at is not None and self.opens_at > at else self.base.next_open(at)
+
+    def next_close(self, at: datetime) -> datetime:
+        """Return the ordered closing while it is to come."""
+        return (
+            self.closes_at if self.closes_at is not None and self.closes_at > at else self.base.next_close(at)
+        )
+
+
 def market_hours(kind: str) -> MarketHours:
     """Return the hours that a setting names: ``always`` or ``exchange``."""
     return ExchangeHours() if kind == "exchange" else AlwaysOpen()

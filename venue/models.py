@@ -8,7 +8,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-OPEN_STATUSES = frozenset({"accepted", "pending_new", "new", "partially_filled", "done_for_day"})
+WORKING_STATUSES = frozenset({"accepted", "pending_new", "new", "partially_filled", "done_for_day"})
+"""Open by the words of the API: ``GET /v2/orders`` lists these as open."""
+OPEN_STATUSES = WORKING_STATUSES | {"held"}
+"""Whatever can still come alive; a held leg can, although the API does not list it as open."""
 ZERO = Decimal(0)
 
 
@@ -31,11 +34,16 @@ class Account:
     unique_client_order_ids: bool
     shorting: bool
     blocked: bool
+    wash_checks: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order as it stands; ``filled_value`` is the sum of price times quantity over its fills."""
+    """One order as it stands; ``filled_value`` is the sum of price times quantity over its fills.
+
+    ``group_id`` joins the orders of one bracket, OCO or OTO, and ``leg`` says which of them this is. A held
+    stop that is ``armed`` watches the market; one that is not still waits for its entry.
+    """
 
     id: UUID
     account_id: UUID
@@ -69,6 +77,24 @@ class Order:
     replaces: UUID | None = None
     fill_plan: dict[str, Any] | None = None
     plan_step: int = 0
+    order_class: str = ""
+    group_id: UUID | None = None
+    leg: str = ""
+    armed: bool = False
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    hwm: Decimal | None = None
+    source: str = "access_key"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the order has none of what only groups, trailing stops and outside orders have."""
+        return not self.order_class and self.hwm is None and self.source == "access_key"
+
+    @property
+    def is_main(self) -> bool:
+        """Whether the API shows the order by itself when it nests the legs of groups."""
+        return self.leg in ("", "entry") or (self.order_class == "oco" and self.leg == "take_profit")
 
     @property
     def is_open(self) -> bool:
@@ -137,6 +163,9 @@ class Change:
     symbol: str | None = None
     side: str | None = None
     data: dict[str, Any] | None = None
+    previous_execution_id: UUID | None = None
+    reason: str = ""
+    """What the stream gives as the reason, where it gives one."""
 
 
 def columns(record: type) -> str:

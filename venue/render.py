@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -46,8 +47,8 @@ def optional_id(value: UUID | None) -> str | None:
     return None if value is None else str(value)
 
 
-def order(record: Order) -> dict[str, Any]:
-    """Render an order with the fields of Alpaca's order entity."""
+def order(record: Order, legs: Sequence[Order] = ()) -> dict[str, Any]:
+    """Render an order with the fields of Alpaca's order entity, and with the legs that are nested in it."""
     filled_average = average(record.filled_value / record.filled_qty) if record.filled_qty else None
     return {
         "id": str(record.id),
@@ -71,7 +72,7 @@ def order(record: Order) -> dict[str, Any]:
         "qty": None if record.notional is not None else number(record.qty),
         "filled_qty": number(record.filled_qty),
         "filled_avg_price": filled_average,
-        "order_class": "",
+        "order_class": record.order_class,
         "order_type": record.type,
         "type": record.type,
         "side": record.side,
@@ -81,12 +82,12 @@ def order(record: Order) -> dict[str, Any]:
         "stop_price": optional_number(record.stop_price),
         "status": record.status,
         "extended_hours": record.extended_hours,
-        "legs": None,
-        "trail_percent": None,
-        "trail_price": None,
-        "hwm": None,
+        "legs": [order(leg) for leg in legs] or None,
+        "trail_percent": optional_number(record.trail_percent),
+        "trail_price": optional_number(record.trail_price),
+        "hwm": optional_number(record.hwm),
         "subtag": None,
-        "source": "access_key",
+        "source": record.source,
     }
 
 
@@ -101,7 +102,11 @@ def trade_update(change: Change) -> dict[str, Any]:
     }
     if change.execution_id is not None:
         data["execution_id"] = str(change.execution_id)
-    if change.event in ("fill", "partial_fill"):
+    if change.previous_execution_id is not None:
+        data["previous_execution_id"] = str(change.previous_execution_id)
+    if change.reason:
+        data["reason"] = change.reason
+    if change.event in ("fill", "partial_fill", "trade_bust", "trade_correct"):
         data["price"] = optional_number(change.price)
         data["qty"] = optional_number(change.qty)
         data["position_qty"] = optional_number(change.position_qty)
@@ -117,11 +122,11 @@ def asset(record: Asset) -> dict[str, Any]:
         "symbol": record.symbol,
         "name": record.name,
         "status": "active",
-        "tradable": True,
+        "tradable": record.tradable,
         "marginable": True,
         "maintenance_margin_requirement": 30,
-        "shortable": True,
-        "easy_to_borrow": True,
-        "fractionable": True,
+        "shortable": record.shortable,
+        "easy_to_borrow": record.shortable,
+        "fractionable": record.fractionable,
         "attributes": [],
     }

@@ -7,9 +7,11 @@ import asyncio
 from venue.assets import Assets
 from venue.auth import Credentials
 from venue.db import new_pool
+from venue.engine.corrections import Corrections
 from venue.engine.engine import Engine
 from venue.engine.market import Market
 from venue.engine.placing import Placing
+from venue.engine.splits import Splits
 from venue.engine.transaction import Accounts
 from venue.faults import Faults
 from venue.hours import market_hours
@@ -38,6 +40,8 @@ class Venue:
             tick=settings.tick_ms / 1000,
         )
         self.placing = Placing(self.accounts, self.engine)
+        self.corrections = Corrections(self.accounts, self.engine)
+        self.splits = Splits(self.pool, self.accounts, self.engine)
         self._lock = InstanceLock(settings.database_url, settings.takeover_seconds)
 
     async def start(self) -> None:

@@ -11,12 +11,10 @@ from starlette.responses import Response
 from venue import render
 from venue.api import fields
 from venue.api.endpoint import Call, json_response
-from venue.engine.screening import figures
+from venue.engine.screening import INITIAL_MARGIN, figures, maintenance
 from venue.errors import not_found
 from venue.models import utc_now
 
-_INITIAL_MARGIN = Decimal("0.5")
-_MAINTENANCE_MARGIN = Decimal("0.3")
 _CALENDAR_DAYS = 366
 
 
@@ -25,6 +23,8 @@ async def get_account(call: Call) -> Response:
     holdings = await call.venue.accounts.holdings(call.account_id)
     account, values = holdings.account, figures(holdings, call.venue.placing.price_of)
     gross = values.long_value - values.short_value
+    price_of, held = call.venue.placing.price_of, holdings.positions.values()
+    maintained = sum((maintenance(each.qty, price_of(each.symbol)) for each in held), Decimal(0))
     number = render.number
     body = {
         "id": str(account.id),
@@ -47,16 +47,16 @@ async def get_account(call: Call) -> Response:
         "account_blocked": account.blocked,
         "created_at": render.moment(account.created_at),
         "trade_suspended_by_user": False,
-        "multiplier": number(account.multiplier),
-        "shorting_enabled": account.shorting,
+        "multiplier": number(values.multiplier),
+        "shorting_enabled": account.shorting and values.may_borrow,
         "equity": number(values.equity),
         "last_equity": number(values.equity),
         "long_market_value": number(values.long_value),
         "short_market_value": number(values.short_value),
         "position_market_value": number(gross),
-        "initial_margin": number(gross * _INITIAL_MARGIN),
-        "maintenance_margin": number(gross * _MAINTENANCE_MARGIN),
-        "last_maintenance_margin": "0",
+        "initial_margin": number(gross * INITIAL_MARGIN),
+        "maintenance_margin": number(maintained),
+        "last_maintenance_margin": number(maintained),
         "sma": "0",
         "daytrade_count": 0,
     }
@@ -82,12 +82,13 @@ async def get_configurations(call: Call) -> Response:
 async def get_clock(call: Call) -> Response:
     """``GET /v2/clock``."""
     now, engine = utc_now(), call.venue.engine
+    next_open, next_close = engine.next_turns()
     zone = ZoneInfo(engine.hours.zone_name)
     body = {
         "timestamp": _local(now, zone),
         "is_open": engine.is_open,
-        "next_open": _local(engine.hours.next_open(now), zone),
-        "next_close": _local(engine.hours.next_close(now), zone),
+        "next_open": _local(next_open, zone),
+        "next_close": _local(next_close, zone),
     }
     return json_response(body)
 

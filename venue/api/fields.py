@@ -105,16 +105,19 @@ def forbidden_minimum() -> VenueError:
     return VenueError(403, 40310000, "cost basis must be >= minimal amount of order 1")
 
 
-def price(document: Mapping[str, Any], name: str) -> Decimal | None:
-    """Return a price: above zero, in cents from one dollar on, else in hundredths of a cent."""
-    value = decimal(document, name)
+def price(document: Mapping[str, Any], name: str, shown: str = "") -> Decimal | None:
+    """Return a price: above zero, in cents from one dollar on, else in hundredths of a cent.
+
+    ``shown`` is the name that a refusal gives, where it is not the field's own.
+    """
+    value, shown = decimal(document, name), shown or name
     if value is None:
         return None
     if value <= 0:
-        raise malformed(f"{name} must be > 0")
+        raise malformed(f"{shown} must be > 0")
     if value >= _MAX_QTY or _decimals(value) > (2 if value >= 1 else 4):
         raise unprocessable(
-            f"invalid {name} {value}. sub-penny increment does not fulfill minimum pricing criteria"
+            f"invalid {shown} {value}. sub-penny increment does not fulfill minimum pricing criteria"
         )
     return _plain(value)
 

@@ -13,7 +13,7 @@ from venue.api import fields
 from venue.api.endpoint import Call, json_response
 from venue.api.orders import cancel_open_orders
 from venue.assets import asset_id
-from venue.engine.placing import Ticket
+from venue.engine.requests import Ticket
 from venue.engine.screening import available_qty
 from venue.engine.transaction import Holdings
 from venue.errors import VenueError, forbidden, malformed, not_found, unprocessable
@@ -63,9 +63,8 @@ async def close_all_positions(call: Call) -> Response:
 
 async def _close(call: Call, position: Position, qty: Decimal) -> Order:
     side = "sell" if position.qty > 0 else "buy"
-    return await call.venue.placing.place(
-        call.account_id, Ticket(position.symbol, side, "market", "day", str(uuid4()), qty=qty)
-    )
+    ticket = Ticket(position.symbol, side, "market", "day", str(uuid4()), qty=qty)
+    return (await call.venue.placing.place(call.account_id, ticket)).order
 
 
 def _closing_qty(call: Call, available: Decimal, held: Decimal) -> Decimal:

@@ -1,7 +1,7 @@
 """The resting orders of each symbol, ordered by the price that wakes them.
 
 Four sorted lists for a symbol; whatever a new quote reaches is a prefix of its list, so a move of the market
-costs only the orders that it wakes.
+costs only the orders that it wakes. Trailing stops rest among the stops and move along with their marks.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from decimal import Decimal
 from itertools import count
 from uuid import UUID
 
+from venue.engine.trailing import ratchet
 from venue.models import Order, Quote
 
 
@@ -68,6 +69,7 @@ class Book:
     def __init__(self) -> None:
         self._lists: dict[str, dict[str, list[_Entry]]] = defaultdict(lambda: defaultdict(list))
         self._where: dict[UUID, tuple[str, str, _Entry]] = {}
+        self._trailing: dict[str, dict[UUID, Order]] = defaultdict(dict)
         self._numbers = count()
 
     def __contains__(self, order_id: UUID) -> bool:
@@ -87,15 +89,33 @@ class Book:
         name = waits_as(order)
         insort(self._lists[order.symbol][name], entry)
         self._where[order.id] = (order.symbol, name, entry)
+        if order.type == "trailing_stop" and not order.triggered:
+            self._trailing[order.symbol][order.id] = order
 
     def remove(self, order_id: UUID) -> None:
-        """Forget an order; it need not be there."""
+        """Take an order out of the lists; it need not be there."""
         place = self._where.pop(order_id, None)
         if place is None:
             return
         symbol, name, entry = place
         entries = self._lists[symbol][name]
         del entries[bisect_right(entries, entry) - 1]
+
+    def forget(self, order: Order) -> None:
+        """Take out an order that is over, and its mark."""
+        self.remove(order.id)
+        self._trailing[order.symbol].pop(order.id, None)
+
+    def trailing(self, symbol: str, order_id: UUID) -> Order | None:
+        """Return a trailing stop with its mark, which may be fresher than the stored one."""
+        return self._trailing[symbol].get(order_id)
+
+    def ratchet(self, symbol: str, quote: Quote) -> list[Order]:
+        """Move the marks and stops that a quote improves, and return those orders."""
+        moved = [after for order in self._trailing[symbol].values() if (after := ratchet(order, quote))]
+        for order in moved:
+            self.add(order)
+        return moved
 
     def take_reached(self, symbol: str, quote: Quote) -> list[OrderRef]:
         """Remove and return the orders that a quote wakes, best price and oldest first."""

@@ -44,33 +44,40 @@ class Decision:
 class Scene:
     """The surroundings of a decision.
 
-    ``waited`` says that the delay of the order's present plan step is over; ``closing`` that this is the
-    auction at the end of a session.
+    ``halted`` says that the symbol does not trade for now; ``waited`` that the delay of the order's present
+    plan step is over; ``closing`` that this is the auction at the end of a session.
     """
 
     quote: Quote
     now: datetime
     is_open: bool = True
+    halted: bool = False
     closing: bool = False
     waited: bool = False
 
 
 def decide(order: Order, scene: Scene) -> Decision:
     """Say what happens next to an open order."""
+    if order.status == "held" and not order.armed:
+        return Decision(Verdict.HOLD)
     if order.expires_at is not None and scene.now >= order.expires_at and not scene.closing:
         return Decision(Verdict.EXPIRE)
     if not scene.is_open and not scene.closing:
         return Decision(Verdict.HOLD)
     if order.status in ("accepted", "pending_new", "done_for_day"):
         return Decision(Verdict.ACKNOWLEDGE)
-    if (order.fill_plan or {}).get("never") or (order.time_in_force == "cls" and not scene.closing):
+    if (
+        scene.halted
+        or (order.fill_plan or {}).get("never")
+        or (order.time_in_force == "cls" and not scene.closing)
+    ):
         return Decision(Verdict.HOLD)
     if order.stop_price is not None and not order.triggered:
         return Decision(Verdict.TRIGGER if is_reached(order, scene.quote) else Verdict.REST)
     if order.limit_price is not None and not is_reached(order, scene.quote):
         return _not_marketable(order)
     price = scene.quote.ask if order.side == "buy" else scene.quote.bid
-    if order.fill_plan:
+    if order.fill_plan and "fills" in order.fill_plan:
         return _by_plan(order, order.fill_plan, price, waited=scene.waited)
     return Decision(Verdict.FILL, order.leaves_qty, price)
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
-from dataclasses import replace
+from collections.abc import Coroutine, Iterable
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -18,21 +18,28 @@ from psycopg.rows import args_row
 from psycopg_pool import PoolTimeout
 
 from venue.db import Pool
-from venue.engine import transitions
+from venue.engine.advance import advance
 from venue.engine.book import Book, OrderRef, is_reached
-from venue.engine.decide import Decision, Scene, Verdict, decide
+from venue.engine.decide import Decision, Scene, Verdict
 from venue.engine.market import Market
-from venue.engine.positions import apply_fill
-from venue.engine.transaction import OPEN, Accounts, AccountTransaction
-from venue.hours import MarketHours
-from venue.models import Change, Order, Position, Quote, utc_now
+from venue.engine.trailing import fresher
+from venue.engine.transaction import LIVE, Accounts
+from venue.hours import MarketHours, PlannedHours
+from venue.models import Order, Quote, utc_now
 
 log = logging.getLogger("venue.engine")
 
 RETRY_SECONDS = 0.5
 SAVE_SECONDS = 5.0
 IN_PLAY_SECONDS = 30.0
-_OPEN_REFS = f"SELECT id, account_id FROM orders WHERE {OPEN} ORDER BY number"  # noqa: S608 - a constant
+_OPEN_REFS = f"SELECT id, account_id FROM orders WHERE {LIVE} ORDER BY number"  # noqa: S608 - a constant
+_OPEN_IN_SYMBOL = f"SELECT id, account_id FROM orders WHERE {LIVE} AND symbol = %s ORDER BY number"  # noqa: S608
+_STORE_MARKS = (
+    "UPDATE orders SET hwm = mark.hwm, stop_price = mark.stop"
+    " FROM unnest(%s::uuid[], %s::numeric[], %s::numeric[]) AS mark (id, hwm, stop)"
+    " WHERE orders.id = mark.id AND NOT triggered AND"
+    " CASE side WHEN 'sell' THEN orders.hwm < mark.hwm ELSE orders.hwm > mark.hwm END"
+)
 TRANSIENT = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
 
 
@@ -53,7 +60,8 @@ class Engine:
         self.hours = hours
         self.book = Book()
         self.fill_delay_seconds = fill_delay
-        self.session_override: bool | None = None
+        self.planned: PlannedHours | None = None
+        self.halted: set[str] = set()
         self._pool = pool
         self._accounts = accounts
         self._tick_seconds = tick
@@ -66,9 +74,12 @@ class Engine:
     @property
     def is_open(self) -> bool:
         """Whether orders execute now."""
-        if self.session_override is not None:
-            return self.session_override
-        return self.hours.is_open(utc_now())
+        return (self.planned or self.hours).is_open(utc_now())
+
+    def next_turns(self) -> tuple[datetime, datetime]:
+        """Return the next opening and the next closing."""
+        now, hours = utc_now(), self.planned or self.hours
+        return hours.next_open(now), hours.next_close(now)
 
     async def start(self) -> None:
         """Take up the stored prices and the open orders, and begin to tick."""
@@ -102,9 +113,35 @@ class Engine:
             self._spawn(self._work(ref, waited=waited))
 
     def match(self, symbol: str) -> None:
-        """Wake what the symbol's present quote reaches."""
-        for ref in self.book.take_reached(symbol, self.market.quote(symbol)):
+        """Let trailing stops follow the symbol's present quote, and wake what it reaches."""
+        if symbol in self.halted:
+            return
+        quote = self.market.quote(symbol)
+        # A trailing stop moves in regular hours only.
+        if self.is_open and (moved := self.book.ratchet(symbol, quote)):
+            self._spawn(self._store_marks(moved))
+        for ref in self.book.take_reached(symbol, quote):
             self.schedule(ref, 0)
+
+    async def _store_marks(self, orders: list[Order]) -> None:
+        ids = [order.id for order in orders]
+        marks, stops = [order.hwm for order in orders], [order.stop_price for order in orders]
+        try:
+            async with self._pool.connection() as connection:
+                await connection.execute(_STORE_MARKS, (ids, marks, stops))
+        except TRANSIENT as error:
+            # They are still in the book, and stored again with the next better quote or the election.
+            log.warning("marks of trailing stops not stored: %s", error)
+
+    async def resume(self, symbol: str) -> None:
+        """End a halt, and work on everything that waited for it."""
+        self.halted.discard(symbol)
+        self.match(symbol)
+        async with self._pool.connection() as connection:
+            cursor = connection.cursor(row_factory=args_row(OrderRef))
+            await cursor.execute(_OPEN_IN_SYMBOL, (symbol,))
+            for ref in await cursor.fetchall():
+                self.schedule(ref, 0)
 
     def advance(self, steps: int) -> None:
         """Move every symbol in play by some steps at once, matching after each."""
@@ -160,43 +197,42 @@ class Engine:
                 if loaded is None or not loaded[0].is_open:
                     self.book.remove(ref.order_id)
                     return
-                order, decision = self._advance_order(unit, *loaded, waited=waited, closing=closing)
+                order, position = loaded
+                order = fresher(order, self.book.trailing(order.symbol, order.id))
+                scene = self.scene(order.symbol, waited=waited, closing=closing)
+                outcome = await advance(unit, order, position, scene)
         except TRANSIENT as error:
             log.warning("order %s waits for the database: %s", ref.order_id, error)
             await asyncio.sleep(RETRY_SECONDS)
             self._spawn(self._work(ref, waited=waited, closing=closing))
             return
-        self._follow(order, decision)
+        self._follow(outcome.order, outcome.decision)
+        self.look_after(outcome.others)
 
-    def _advance_order(
-        self, unit: AccountTransaction, order: Order, position: Position, *, waited: bool, closing: bool
-    ) -> tuple[Order, Decision]:
-        quote = self.market.quote(order.symbol)
-        scene = Scene(quote, utc_now(), is_open=self.is_open, closing=closing, waited=waited)
-        while order.is_open:
-            decision = decide(order, scene)
-            if decision.verdict in (Verdict.REST, Verdict.HOLD, Verdict.WAIT):
-                break
-            if decision.verdict is Verdict.FILL:
-                position, delta = apply_fill(position, order.side, decision.qty, decision.price)
-                order, change = transitions.fill(
-                    order, scene.now, decision.qty, decision.price, position, delta
-                )
-                unit.change_order(order, change, position)
-                scene = replace(scene, waited=False)
+    def scene(self, symbol: str, *, waited: bool = False, closing: bool = False) -> Scene:
+        """Return the present surroundings of an order in a symbol."""
+        return Scene(
+            self.market.quote(symbol),
+            utc_now(),
+            is_open=self.is_open,
+            halted=symbol in self.halted,
+            closing=closing,
+            waited=waited,
+        )
+
+    def look_after(self, orders: Iterable[Order]) -> None:
+        """Take up orders that something else than their own work has changed."""
+        for order in orders:
+            if order.is_open:
+                self.schedule(OrderRef(order.id, order.account_id), 0)
             else:
-                order, change = _transition(order, decision.verdict, scene)
-                unit.change_order(order, change)
-        else:
-            decision = Decision(Verdict.HOLD)
-        if closing and order.is_open:
-            end = transitions.rest_for_day if order.time_in_force == "gtc" else transitions.expire
-            order, change = end(order, scene.now)
-            unit.change_order(order, change)
-            decision = Decision(Verdict.HOLD)
-        return order, decision
+                self.book.forget(order)
 
     def _follow(self, order: Order, decision: Decision) -> None:
+        if not order.is_open:
+            self.book.forget(order)
+            return
+        order = fresher(order, self.book.trailing(order.symbol, order.id))
         self.book.remove(order.id)
         ref = OrderRef(order.id, order.account_id)
         if decision.verdict is Verdict.WAIT:
@@ -211,7 +247,7 @@ class Engine:
     def _in_play(self) -> set[str]:
         horizon = time.monotonic() - IN_PLAY_SECONDS
         self._asked = {symbol: at for symbol, at in self._asked.items() if at > horizon}
-        return {*self.book.symbols(), *self._asked}
+        return {*self.book.symbols(), *self._asked} - self.halted
 
     async def _tick_forever(self) -> None:
         while True:
@@ -242,13 +278,3 @@ class Engine:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("engine work failed", exc_info=error)
-
-
-def _transition(order: Order, verdict: Verdict, scene: Scene) -> tuple[Order, Change]:
-    if verdict is Verdict.ACKNOWLEDGE:
-        return transitions.acknowledge(order, scene.now)
-    if verdict is Verdict.TRIGGER:
-        return transitions.trigger(order, scene.now, scene.quote.last)
-    if verdict is Verdict.EXPIRE:
-        return transitions.expire(order, scene.now)
-    return transitions.cancel(order, scene.now, f"{order.time_in_force} remainder")

@@ -58,6 +58,12 @@ class Market:
         """Let a symbol walk again from where it stands."""
         self._set(symbol, replace(self._price(symbol), pinned=False))
 
+    def scale(self, symbol: str, factor: Decimal) -> None:
+        """Multiply a symbol's quote, as a split does; never below the smallest price."""
+        price = self._price(symbol)
+        bid, ask = (max((side * factor).quantize(CENT), CENT) for side in (price.bid, price.ask))
+        self._set(symbol, replace(price, bid=bid, ask=ask))
+
     def step(self, symbol: str) -> bool:
         """Make one step of a symbol's walk; returns whether its quote moved."""
         price = self._price(symbol)

@@ -1,12 +1,13 @@
-"""What a fill does to a position and to cash: pure and exact."""
+"""What a fill or a split does to a position and to cash: pure and exact."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from venue.models import ZERO, Position
 
+_SHARE_STEP = Decimal("0.000000001")
 _COST_STEP = Decimal("0.000000000001")
 
 
@@ -29,3 +30,10 @@ def apply_fill(position: Position, side: str, qty: Decimal, price: Decimal) -> t
     else:
         cost = after * price
     return replace(position, qty=after, cost=cost), cash_delta
+
+
+def apply_split(position: Position, old: Decimal, new: Decimal) -> Position:
+    """Return the position after a split: ``new`` shares for each ``old`` ones, at the same cost."""
+    qty = (position.qty * new / old).quantize(_SHARE_STEP, ROUND_DOWN)
+    qty = qty.quantize(Decimal(1)) if qty == qty.to_integral_value() else qty.normalize()
+    return replace(position, qty=qty, cost=position.cost if qty else ZERO)

@@ -11,11 +11,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from venue.engine.transaction import Holdings
+from venue.engine.wash import check_wash, opposite
 from venue.errors import VenueError, forbidden, unprocessable
 from venue.models import ZERO, Position, Quote
 from venue.render import number
 
 PriceOf = Callable[[str], Decimal]
+
+# https://docs.alpaca.markets/docs/margin-and-short-selling
+MARGIN_MINIMUM = Decimal(2000)
+INITIAL_MARGIN = Decimal("0.5")
+MAINTENANCE_MARGIN = Decimal("0.3")
+SHORT_COLLAR = Decimal("1.03")
+"""A short sale counts with at least this much of the ask against buying power."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +35,14 @@ class Wish:
     qty: Decimal
     price: Decimal
     """Price at which it would use buying power."""
+    ask: Decimal = ZERO
+    type: str = "market"
+    order_class: str = ""
+    shortable: bool = True
+    limit_price: Decimal | None = None
     position_intent: str | None = None
+    outside: bool = False
+    """Whether somebody else than the account's holder places it; it takes even shares that orders hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +62,12 @@ class Figures:
     equity: Decimal
     reserved: Decimal
     buying_power: Decimal
+    multiplier: Decimal
+
+    @property
+    def may_borrow(self) -> bool:
+        """Whether the account has the equity that margin and short sales ask for."""
+        return self.equity >= MARGIN_MINIMUM
 
 
 def figures(holdings: Holdings, price_of: PriceOf) -> Figures:
@@ -56,13 +77,24 @@ def figures(holdings: Holdings, price_of: PriceOf) -> Figures:
     short_value = sum((value for value in values if value < 0), ZERO)
     equity = holdings.account.cash + long_value + short_value
     reserved = sum((order.reserved for order in holdings.open_orders), ZERO)
-    free = holdings.account.multiplier * equity - long_value + short_value - reserved
-    return Figures(long_value, short_value, equity, reserved, max(free, ZERO))
+    multiplier = holdings.account.multiplier
+    if equity < MARGIN_MINIMUM:
+        multiplier = min(multiplier, Decimal(1))
+    free = multiplier * equity - long_value + short_value - reserved
+    return Figures(long_value, short_value, equity, reserved, max(free, ZERO), multiplier)
 
 
-def reference_price(
-    order_type: str, side: str, limit: Decimal | None, stop: Decimal | None, quote: Quote
-) -> Decimal:
+def maintenance(qty: Decimal, price: Decimal) -> Decimal:
+    """Return the maintenance margin of a holding by Alpaca's table; a short's quantity is negative."""
+    value = abs(qty) * price
+    if qty >= 0:
+        return value if price < Decimal("2.50") else value * MAINTENANCE_MARGIN
+    if price < 5:
+        return max(abs(qty) * Decimal("2.50"), value)
+    return max(abs(qty) * 5, value * MAINTENANCE_MARGIN)
+
+
+def reference_price(side: str, limit: Decimal | None, stop: Decimal | None, quote: Quote) -> Decimal:
     """Return the price at which an order counts against buying power."""
     if limit is not None:
         return limit
@@ -82,17 +114,34 @@ def screen(wish: Wish, holdings: Holdings, price_of: PriceOf) -> Admission:
         raise unprocessable(
             f"position intent mismatch, inferred: {intent}, specified: {wish.position_intent}"
         )
+    _check_class(wish, closes=closes)
+    if wish.outside:
+        return Admission(intent, ZERO)
     if closes:
+        if holdings.account.wash_checks:
+            check_wash(wish, holdings)
         _check_shares(wish, holdings, position)
         return Admission(intent, ZERO)
-    _check_opening(wish, holdings)
-    _check_buying_power(wish, holdings, price_of)
-    return Admission(intent, wish.price)
+    price = wish.price if wish.side == "buy" else max(wish.price, wish.ask * SHORT_COLLAR)
+    now = figures(holdings, price_of)
+    _check_opening(wish, holdings, now)
+    _check_buying_power(wish, now, price)
+    return Admission(intent, price)
+
+
+def _check_class(wish: Wish, *, closes: bool) -> None:
+    if wish.order_class == "oco" and not closes:
+        raise unprocessable("oco orders must be exit orders")
+    if wish.order_class in ("bracket", "oto") and closes:
+        raise unprocessable(f"{wish.order_class} orders must be entry orders")
 
 
 def available_qty(holdings: Holdings, position: Position) -> Decimal:
-    """Return how many of a position's shares no open order holds yet, as a positive number."""
-    return abs(position.qty) - _held(holdings, position)
+    """Return how many of a position's shares no open order holds yet, as a number not below zero.
+
+    A group holds its shares once: its stop-loss is held as long as its take-profit works.
+    """
+    return max(abs(position.qty) - _held(holdings, position), ZERO)
 
 
 def _held(holdings: Holdings, position: Position) -> Decimal:
@@ -113,23 +162,26 @@ def _check_shares(wish: Wish, holdings: Holdings, position: Position) -> None:
         raise _insufficient_shares(wish, position.qty, available, _held(holdings, position))
 
 
-def _check_opening(wish: Wish, holdings: Holdings) -> None:
-    opposite = "buy" if wish.side == "sell" else "sell"
+def _check_opening(wish: Wish, holdings: Holdings, now: Figures) -> None:
     if wish.side == "sell":
-        if not holdings.account.shorting:
-            raise _insufficient_shares(wish, ZERO, ZERO, ZERO)
+        if not holdings.account.shorting or not now.may_borrow:
+            raise forbidden("account is not allowed to short")
+        if not wish.shortable:
+            raise unprocessable(f"asset {wish.symbol} cannot be sold short")
         if wish.qty != wish.qty.to_integral_value():
             raise forbidden("fractional orders cannot be sold short")
-    if any(order.symbol == wish.symbol and order.side == opposite for order in holdings.open_orders):
+    if any(order.reserve_price for order in opposite(wish, holdings)):
         kind = "short sell while a long buy" if wish.side == "sell" else "long buy while a short sell"
         raise forbidden(f"cannot open a {kind} order is open")
+    check_wash(wish, holdings)
 
 
-def _check_buying_power(wish: Wish, holdings: Holdings, price_of: PriceOf) -> None:
-    free = figures(holdings, price_of).buying_power
-    cost = wish.qty * wish.price
-    if cost > free:
-        raise forbidden("insufficient buying power", buying_power=number(free), cost_basis=number(cost))
+def _check_buying_power(wish: Wish, now: Figures, price: Decimal) -> None:
+    cost = wish.qty * price
+    if cost > now.buying_power:
+        raise forbidden(
+            "insufficient buying power", buying_power=number(now.buying_power), cost_basis=number(cost)
+        )
 
 
 def _insufficient_shares(wish: Wish, existing: Decimal, available: Decimal, held: Decimal) -> VenueError:

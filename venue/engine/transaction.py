@@ -12,32 +12,47 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from psycopg.rows import args_row
+from psycopg.rows import args_row, dict_row
 from psycopg.types.json import Jsonb
 
 from venue.db import Connection, Pool
+from venue.engine.history import KINDS, History
 from venue.models import Account, Change, Order, Position, columns
 
 ACCOUNT_COLUMNS = columns(Account)
 ORDER_COLUMNS = columns(Order)
 OPEN = "status IN ('accepted', 'pending_new', 'new', 'partially_filled', 'done_for_day')"
+LIVE = "status IN ('accepted', 'pending_new', 'new', 'partially_filled', 'done_for_day', 'held')"
 
 _MUTABLE = (
     "status", "updated_at", "filled_qty", "filled_value", "filled_at", "expired_at", "canceled_at",
     "failed_at", "replaced_at", "replaced_by", "triggered", "plan_step",
 )  # fmt: skip
+# Plain orders, nearly all of them, neither have nor change what only legs and trailing stops do.
+_MUTABLE_ALL = (*_MUTABLE, "qty", "armed", "hwm", "stop_price")
 _ORDER_FIELDS = tuple(ORDER_COLUMNS.split(", "))
-_PLACEHOLDERS = ", ".join(["%s"] * len(_ORDER_FIELDS))
-_ASSIGNMENTS = ", ".join(f"{name} = %s" for name in _MUTABLE)
+_PLAIN_FIELDS = _ORDER_FIELDS[: _ORDER_FIELDS.index("order_class")]
+
+
 # What is put together here are names of columns, constants all; every value is a parameter.
-_INSERT_ORDER = f"INSERT INTO orders ({ORDER_COLUMNS}) VALUES ({_PLACEHOLDERS})"  # noqa: S608
-_UPDATE_ORDER = f"UPDATE orders SET {_ASSIGNMENTS} WHERE id = %s"  # noqa: S608
+def _insert(names: tuple[str, ...]) -> str:
+    return f"INSERT INTO orders ({', '.join(names)}) VALUES ({', '.join(['%s'] * len(names))})"  # noqa: S608
+
+
+def _update(names: tuple[str, ...]) -> str:
+    return f"UPDATE orders SET {', '.join(f'{name} = %s' for name in names)} WHERE id = %s"  # noqa: S608
+
+
+_INSERT_PLAIN, _INSERT_ORDER = _insert(_PLAIN_FIELDS), _insert(_ORDER_FIELDS)
+_UPDATE_PLAIN, _UPDATE_ORDER = _update(_MUTABLE), _update(_MUTABLE_ALL)
 _LOCK_ORDER = f"SELECT {ORDER_COLUMNS} FROM orders WHERE id = %s AND account_id = %s FOR UPDATE"  # noqa: S608
 _READ_ACCOUNT = f"SELECT {ACCOUNT_COLUMNS} FROM account WHERE id = %s"  # noqa: S608
 _LOCK_ACCOUNT = f"{_READ_ACCOUNT} FOR UPDATE"
 _OPEN_ORDERS = f"SELECT {ORDER_COLUMNS} FROM orders WHERE account_id = %s AND {OPEN} ORDER BY number"  # noqa: S608
+_GROUP = f"SELECT {ORDER_COLUMNS} FROM orders WHERE group_id = %s AND status <> 'replaced' ORDER BY number"  # noqa: S608
 _POSITIONS = (
     "SELECT account_id, symbol, qty, cost FROM position WHERE account_id = %s AND qty <> 0 ORDER BY symbol"
 )
@@ -97,7 +112,37 @@ class AccountTransaction:
             return None
         return order, await positions.fetchone() or Position(self.account_id, order.symbol)
 
-    async def set_flags(self, flags: dict[str, bool]) -> bool:
+    async def load_group(self, order: Order) -> list[Order]:
+        """Read the other orders of an order's group, as this unit leaves them; what was replaced is gone."""
+        if order.group_id is None:
+            return []
+        cursor = await self._connection.cursor(row_factory=args_row(Order)).execute(_GROUP, (order.group_id,))
+        others = [self._orders.get(other.id, other) for other in await cursor.fetchall()]
+        return [other for other in others if other.id != order.id]
+
+    async def find_execution(self, execution_id: UUID) -> UUID | None:
+        """Return the order that a fill or a correction of this account belongs to."""
+        cursor = await self._connection.execute(
+            "SELECT order_id FROM ledger WHERE account_id = %s AND execution_id = %s"
+            " AND kind IN ('fill', 'trade_correct')",
+            (self.account_id, execution_id),
+        )
+        row = await cursor.fetchone()
+        return row[0] if row else None
+
+    async def load_history(self, symbol: str) -> History:
+        """Read all that ever moved the holding in a symbol."""
+        cursor = await self._connection.cursor(row_factory=dict_row).execute(
+            "SELECT kind, execution_id, side, qty, price, data FROM ledger"
+            " WHERE account_id = %s AND symbol = %s AND kind = ANY(%s) ORDER BY seq",
+            (self.account_id, symbol, list(KINDS)),
+        )
+        history = History(self.account_id, symbol)
+        for row in await cursor.fetchall():
+            history.apply(row)
+        return history
+
+    async def set_flags(self, flags: dict[str, Any]) -> bool:
         """Change flags of the account, named by column; returns whether the account exists."""
         assignments = ", ".join(f"{name} = %s" for name in flags)
         cursor = await self._connection.execute(
@@ -122,13 +167,22 @@ class AccountTransaction:
         """Write a ledger row that touches no order."""
         self.changes.append(change)
 
+    def move_position(self, position: Position, change: Change) -> None:
+        """Write a position that no order moved, with its ledger row."""
+        self._positions[position.symbol] = position
+        self.changes.append(change)
+
     async def write(self) -> None:
         """Send all writes; the caller's transaction commits them."""
         execute = self._connection.execute
         for order in self._new_orders:
-            await execute(_INSERT_ORDER, _order_values(order, _ORDER_FIELDS))
+            plain = order.is_plain
+            names = _PLAIN_FIELDS if plain else _ORDER_FIELDS
+            await execute(_INSERT_PLAIN if plain else _INSERT_ORDER, _order_values(order, names))
         for order in self._orders.values():
-            await execute(_UPDATE_ORDER, (*_order_values(order, _MUTABLE), order.id))
+            plain = order.is_plain
+            changed = _order_values(order, _MUTABLE if plain else _MUTABLE_ALL)
+            await execute(_UPDATE_PLAIN if plain else _UPDATE_ORDER, (*changed, order.id))
         for change in self.changes:
             await execute(_INSERT_LEDGER, _ledger_values(change))
         for position in self._positions.values():

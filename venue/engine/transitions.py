@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
+from venue.engine.history import Trade
 from venue.models import ZERO, Change, Order, Position
 from venue.render import number, optional_number
 
@@ -25,9 +26,28 @@ def acknowledge(order: Order, at: datetime) -> tuple[Order, Change]:
 
 
 def trigger(order: Order, at: datetime, last: Decimal) -> tuple[Order, Change]:
-    """Elect a stop; from here on it is a market or a limit order. The stream does not tell this."""
-    after = replace(order, triggered=True, updated_at=at)
-    return after, _change("triggered", after, at, price=last)
+    """Elect a stop; from here on it is a market or a limit order.
+
+    The stream does not tell this, except of a held leg, which becomes ``new`` thereby.
+    """
+    held = order.status == "held"
+    after = replace(order, triggered=True, status="new" if held else order.status, updated_at=at)
+    data = {"status": after.status, "stop_price": optional_number(order.stop_price)}
+    if order.hwm is not None:
+        data["hwm"] = number(order.hwm)
+    return after, _change("triggered", after, at, event="new" if held else "", price=last, data=data)
+
+
+def arm(order: Order, at: datetime) -> tuple[Order, Change]:
+    """Let a held stop watch the market; its status stays, and the stream does not tell this."""
+    after = replace(order, armed=True, updated_at=at)
+    return after, _change("armed", after, at)
+
+
+def resize(order: Order, at: datetime, qty: Decimal) -> tuple[Order, Change]:
+    """Adjust a leg to what its sibling has left to do."""
+    after = replace(order, qty=qty, updated_at=at)
+    return after, _change("restated", after, at, event="restated", qty=qty)
 
 
 def fill(
@@ -65,10 +85,59 @@ def fill(
     return after, change
 
 
-def cancel(order: Order, at: datetime, reason: str) -> tuple[Order, Change]:
-    """Take an order out of the market."""
+def amend_trade(
+    order: Order, at: datetime, old: Trade, new: Trade | None, position: Position, cash_delta: Decimal
+) -> tuple[Order, Change]:
+    """Bust a trade, or put a corrected one in its place; ``position`` is the one after it.
+
+    An order that was filled has something left again, and an open one more or less of it.
+    """
+    qty, price = (new.qty, new.price) if new else (ZERO, ZERO)
+    filled = order.filled_qty - old.qty + qty
+    value = order.filled_value - old.qty * old.price + qty * price
+    status = order.status
+    if status in ("new", "partially_filled", "filled"):
+        status = "filled" if filled == order.qty else "partially_filled" if filled else "new"
+    after = replace(
+        order,
+        filled_qty=filled,
+        filled_value=value,
+        status=status,
+        filled_at=(order.filled_at or at) if status == "filled" else None,
+        updated_at=at,
+    )
+    kind = "trade_correct" if new else "trade_bust"
+    data = {
+        "previous_execution_id": str(old.execution_id),
+        "previous_qty": number(old.qty),
+        "previous_price": number(old.price),
+        "cum_qty": number(filled),
+        "leaves_qty": number(after.leaves_qty),
+        "position_qty": number(position.qty),
+        "position_cost": number(position.cost),
+        "status": after.status,
+    }
+    told = new or old
+    change = _change(
+        kind,
+        after,
+        at,
+        event=kind,
+        qty=told.qty,
+        price=told.price,
+        cash_delta=cash_delta,
+        position_qty=position.qty,
+        previous_execution_id=old.execution_id,
+        reason="" if new else "TRADE_BUST",
+        data=data,
+    )
+    return after, replace(change, execution_id=new.execution_id) if new else change
+
+
+def cancel(order: Order, at: datetime, reason: str, told: str = "") -> tuple[Order, Change]:
+    """Take an order out of the market; ``told`` is the reason that the stream gives."""
     after = replace(order, status="canceled", canceled_at=at, updated_at=at)
-    return after, _change("canceled", after, at, event="canceled", data={"reason": reason})
+    return after, _change("canceled", after, at, event="canceled", reason=told, data={"reason": reason})
 
 
 def expire(order: Order, at: datetime) -> tuple[Order, Change]:
@@ -125,4 +194,20 @@ def _terms(order: Order) -> dict[str, Any]:
         "replaces": str(order.replaces) if order.replaces else None,
         "filled_qty": number(order.filled_qty),
         "status": order.status,
+        **({} if order.is_plain else _more_terms(order)),
     }
+
+
+def _more_terms(order: Order) -> dict[str, Any]:
+    """Return what only orders of a group, trailing stops and outside orders have."""
+    terms = {
+        "order_class": order.order_class,
+        "leg": order.leg,
+        "group_id": str(order.group_id) if order.group_id else None,
+        "armed": order.armed,
+        "trail_price": optional_number(order.trail_price),
+        "trail_percent": optional_number(order.trail_percent),
+        "hwm": optional_number(order.hwm),
+        "source": order.source if order.source != "access_key" else None,
+    }
+    return {name: value for name, value in terms.items() if value}
