@@ -157,6 +157,7 @@ class ExecutionReport:
     avg_px: Decimal | None = None
     price: Decimal | None = None
     stop_px: Decimal | None = None
+    commission: Decimal | None = None  # of this fill, where the broker gives it; a rebate is negative
     text: str = ""
     replaces: str | None = None  # broker_order_id of the order that this one has replaced
     replaced_by: str | None = None  # broker_order_id of the order that has replaced this one

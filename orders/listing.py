@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 import zoneinfo
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,6 +15,7 @@ from django.utils import timezone
 from brokers.models import BrokerAccount
 from brokers.types import OrdStatus
 from orders.models import Order, OrderRequest, Signal, Strategy, Trader
+from orders.paging import RowPage, page_of
 
 OUTCOME_UNKNOWN_AFTER = timedelta(seconds=5)
 """How long an order may be ``SUBMITTED`` before a page says that its outcome is unknown."""
@@ -52,15 +52,6 @@ class OrderFilters:
     received_before: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderPage:
-    """One page of orders, newest first, and the ids from which its neighbours start."""
-
-    orders: Sequence[Order]
-    newer: uuid.UUID | None
-    older: uuid.UUID | None
-
-
 def order_page(
     user: AbstractBaseUser,
     filters: OrderFilters,
@@ -68,26 +59,11 @@ def order_page(
     before: uuid.UUID | None = None,
     after: uuid.UUID | None = None,
     size: int = 50,
-) -> OrderPage:
-    """Return at most ``size`` of the trader's orders, older than ``before`` or newer than ``after``.
-
-    The ids are UUIDv7, so their order is that of the recording, and a page costs the same however
-    many come before it. Each order has its ``open_requests``.
-    """
+) -> RowPage[Order]:
+    """Return a page of the trader's orders, each with its ``open_requests``; see ``page_of``."""
     orders = _filtered(Order.objects.filter(user=user.pk), filters)
     orders = orders.select_related("account", "strategy").defer("state").prefetch_related(OPEN_REQUESTS)
-    if after is not None:
-        rows = list(orders.filter(id__gt=after).order_by("id")[: size + 1])
-        if len(rows) > size:
-            rows = rows[size - 1 :: -1]
-            return OrderPage(orders=rows, newer=rows[0].id, older=rows[-1].id)
-        before = None  # what is newer fits the first page, which is then shown whole
-    if before is not None:
-        orders = orders.filter(id__lt=before)
-    rows = list(orders.order_by("-id")[: size + 1])
-    older = rows[size - 1].id if len(rows) > size else None
-    newer = rows[0].id if before is not None and rows else None
-    return OrderPage(orders=rows[:size], newer=newer, older=older)
+    return page_of(orders, before=before, after=after, size=size)
 
 
 def _filtered(orders: QuerySet[Order], filters: OrderFilters) -> QuerySet[Order]:

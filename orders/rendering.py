@@ -1,10 +1,11 @@
-"""Orders as JSON: the one form that webhook, API and WebSocket answer with."""
+"""Orders, positions and trades as JSON: the one form that webhook, API and WebSocket answer with."""
 
 import datetime as dt
 from decimal import Decimal
 from typing import Any
 
-from orders.models import Execution, Order, OrderEvent, OrderRequest
+from orders.figures import position_figures, trade_figures
+from orders.models import Execution, Order, OrderEvent, OrderRequest, Position, Trade
 
 
 def order_json(order: Order) -> dict[str, Any]:
@@ -79,6 +80,53 @@ def event_json(event: OrderEvent) -> dict[str, Any]:
         "epoch": event.epoch,
         "stages": event.stages,
         "data": event.data,
+    }
+
+
+def position_json(position: Position) -> dict[str, Any]:
+    """Return a position; ``qty`` and ``cost`` of a short one are negative."""
+    figures = position_figures(position)
+    return {
+        "account": str(position.account_id),
+        "symbol": position.symbol,
+        "side": figures.side,
+        "qty": decimal_text(position.qty),
+        "avg_px": decimal_text(figures.avg_px),
+        "cost": decimal_text(position.cost),
+        "realized_pnl": decimal_text(position.realized_pnl),
+        "fees": decimal_text(position.fees),
+        "cash": decimal_text(position.cash),
+        "updated_at": time_text(position.updated_at),
+    }
+
+
+def trade_json(trade: Trade) -> dict[str, Any]:
+    """Return a trade with the orders that it was made of, in the order in which they joined it."""
+    figures = trade_figures(trade)
+    return {
+        "id": str(trade.id),
+        "account": str(trade.account_id),
+        "strategy": str(trade.strategy_id) if trade.strategy_id else None,
+        "symbol": trade.symbol,
+        "side": trade.side,
+        "status": trade.status,
+        "source": trade.source,
+        "simulation": trade.simulation,
+        "entry_qty": decimal_text(trade.entry_qty),
+        "entry_px": decimal_text(figures.entry_px),
+        "exit_qty": decimal_text(trade.exit_qty),
+        "exit_px": decimal_text(figures.exit_px),
+        "realized_pnl": decimal_text(trade.realized_pnl),
+        "fees": decimal_text(trade.fees),
+        "net_pnl": decimal_text(figures.net_pnl),
+        "exit_reason": trade.exit_reason or None,
+        "ordered_at": time_text(trade.ordered_at),
+        "opened_at": time_text(trade.opened_at),
+        "closed_at": time_text(trade.closed_at),
+        "orders": [
+            {"id": str(leg.order_id), "role": leg.role, "qty": decimal_text(leg.qty)}
+            for leg in sorted(trade.legs.all(), key=lambda leg: leg.pk)
+        ],
     }
 
 

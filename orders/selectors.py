@@ -8,12 +8,12 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Sum, When
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Now
 
 from brokers.models import BrokerAccount
 from brokers.types import OrdStatus, Side
-from orders.models import Heartbeat, Order, OrderEvent, OrderRequest, Strategy, WorkerLease
+from orders.models import Heartbeat, Order, OrderEvent, OrderRequest, Position, Strategy, WorkerLease
 
 FLEET_SILENCE_SECONDS = 20
 SCHEDULE_SILENCE_SECONDS = 30
@@ -59,10 +59,9 @@ def has_live_lease(user_id: int) -> bool:
 
 
 def net_position(account: BrokerAccount, symbol: str) -> Decimal:
-    """Return the signed position in one symbol: what the desk's own orders have bought less what they sold."""
-    signed = Case(When(side=Side.BUY, then=F("cum_qty")), default=-F("cum_qty"))
-    rows = Order.objects.filter(account=account, symbol=symbol)
-    return rows.aggregate(total=Coalesce(Sum(signed), Decimal(0)))["total"]
+    """Return the signed position in one symbol, by what the broker has told of fills."""
+    held = Position.objects.filter(account=account, symbol=symbol).values_list("qty", flat=True).first()
+    return Decimal(0) if held is None else held
 
 
 def closing_quantity(account: BrokerAccount, symbol: str, side: Side) -> Decimal:

@@ -7,7 +7,10 @@ from orders.views.order_detail import order_detail
 from orders.views.order_list import order_list
 from orders.views.order_new import order_new
 from orders.views.order_requests import order_cancel, order_replace
+from orders.views.position_list import position_list
 from orders.views.strategies import strategy_list, strategy_pause, strategy_resume
+from orders.views.trade_detail import trade_detail
+from orders.views.trade_list import trade_list
 
 app_name = "orders"
 
@@ -18,6 +21,9 @@ urlpatterns = [
     path("orders/<uuid:order_id>/", order_detail, name="order-detail"),
     path("orders/<uuid:order_id>/cancel", order_cancel, name="order-cancel"),
     path("orders/<uuid:order_id>/replace", order_replace, name="order-replace"),
+    path("positions/", position_list, name="position-list"),
+    path("trades/", trade_list, name="trade-list"),
+    path("trades/<uuid:trade_id>/", trade_detail, name="trade-detail"),
     path("strategies/", strategy_list, name="strategy-list"),
     path("strategies/<uuid:strategy_id>/pause", strategy_pause, name="strategy-pause"),
     path("strategies/<uuid:strategy_id>/resume", strategy_resume, name="strategy-resume"),

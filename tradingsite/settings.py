@@ -323,12 +323,20 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Tradingsite API",
     "VERSION": "1",
-    "DESCRIPTION": "Orders by program. Errors are problem details (RFC 9457); amounts are strings, times UTC.",
+    "DESCRIPTION": "Orders, positions and trades by program. Errors are problem details (RFC 9457); "
+    "amounts are strings, times UTC.",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "PREPROCESSING_HOOKS": ["orders.api.schema.without_slashes"],
-    "ENUM_NAME_OVERRIDES": {"OrdTypeEnum": "brokers.types.OrdType"},
+    "ENUM_NAME_OVERRIDES": {
+        "OrdTypeEnum": "brokers.types.OrdType",
+        "SideEnum": "brokers.types.Side",
+        "PositionSideEnum": "orders.figures.PositionSide",
+        "TradeSideEnum": "orders.models.Trade.Side",
+        "RequestStatusEnum": "orders.models.OrderRequest.Status",
+        "TradeStatusEnum": "orders.models.Trade.Status",
+    },
 }
 
 # --- logs -----------------------------------------------------------------------------------------

@@ -56,10 +56,21 @@ class VenueOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class VenueHolding:
+    """What an account's fills in one symbol add up to."""
+
+    account_id: str
+    symbol: str
+    qty: Decimal  # signed: short is negative
+    cash: Decimal  # what they have brought in, less what they cost
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerView:
-    """What the venue has accepted for some accounts, in the order in which it did."""
+    """What the venue has accepted for some accounts, in the order in which it did, and what that adds up to."""
 
     orders: tuple[VenueOrder, ...]
+    holdings: tuple[VenueHolding, ...] = ()
 
     def by_client_order_id(self) -> dict[tuple[str, str], list[VenueOrder]]:
         """Group by (account id, client order id); more than one order in a group is a duplicate."""
@@ -80,6 +91,10 @@ _FILLS = """
 SELECT order_id, execution_id, qty, price, at
   FROM ledger WHERE kind = 'fill' AND account_id = ANY(%s) ORDER BY seq
 """
+_HOLDINGS = """
+SELECT account_id, symbol, sum(CASE side WHEN 'buy' THEN qty ELSE -qty END), sum(cash_delta)
+  FROM ledger WHERE kind = 'fill' AND account_id = ANY(%s) GROUP BY account_id, symbol
+"""
 
 
 def read_ledger(conninfo: str, account_ids: Iterable[str]) -> LedgerView:
@@ -96,23 +111,24 @@ def read_ledger(conninfo: str, account_ids: Iterable[str]) -> LedgerView:
             connection.execute("SET LOCAL TIME ZONE 'UTC'")
             order_rows = connection.execute(_ORDERS, (ids,)).fetchall()
             fill_rows = connection.execute(_FILLS, (ids,)).fetchall()
+            holding_rows = connection.execute(_HOLDINGS, (ids,)).fetchall()
     fills: dict[UUID, list[VenueFill]] = {}
     for order_id, execution_id, qty, price, at in fill_rows:
         fills.setdefault(order_id, []).append(VenueFill(str(execution_id), qty, price, at))
-    return LedgerView(
-        tuple(
-            VenueOrder(
-                broker_order_id=str(order_id),
-                account_id=str(account_id),
-                client_order_id=client_order_id,
-                symbol=symbol,
-                side=side,
-                qty=qty,
-                status=status or "",
-                accepted_at=at,
-                replaces=replaces,
-                fills=tuple(fills.get(order_id, ())),
-            )
-            for order_id, account_id, client_order_id, symbol, side, qty, status, at, replaces in order_rows
+    orders = tuple(
+        VenueOrder(
+            broker_order_id=str(order_id),
+            account_id=str(account_id),
+            client_order_id=client_order_id,
+            symbol=symbol,
+            side=side,
+            qty=qty,
+            status=status or "",
+            accepted_at=at,
+            replaces=replaces,
+            fills=tuple(fills.get(order_id, ())),
         )
+        for order_id, account_id, client_order_id, symbol, side, qty, status, at, replaces in order_rows
     )
+    holdings = (VenueHolding(str(account_id), *rest) for account_id, *rest in holding_rows)
+    return LedgerView(orders, tuple(holdings))

@@ -12,10 +12,12 @@ from orders.admin import (
     order,
     order_event,
     pool,
+    position,
     request,
     request_key,
     signal,
     strategy,
+    trade,
     trader,
 )
 
@@ -33,9 +35,11 @@ __all__ = [
     "order",
     "order_event",
     "pool",
+    "position",
     "request",
     "request_key",
     "signal",
     "strategy",
+    "trade",
     "trader",
 ]

@@ -24,12 +24,8 @@ class BoundedPaginator(Paginator):
         return rows[:MOST_COUNTED].count() if isinstance(rows, QuerySet) else len(rows)
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """Rows to look at: nobody adds, changes or deletes them here."""
-
-    paginator = BoundedPaginator
-    show_full_result_count = False
-    list_per_page = 50
+class NothingChanges:
+    """Permissions of rows to look at: nobody adds, changes or deletes them here."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -39,6 +35,20 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+class ReadOnlyAdmin(NothingChanges, admin.ModelAdmin):
+    """Rows to look at."""
+
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    list_per_page = 50
+
+
+class ReadOnlyInline(NothingChanges, admin.TabularInline):
+    """Rows to look at, on the page of what they belong to."""
+
+    extra = 0
 
 
 class ExactSearchAdmin(ReadOnlyAdmin):
@@ -67,6 +77,12 @@ class ExactSearchAdmin(ReadOnlyAdmin):
             for field in self.exact_fields:
                 wanted |= Q(**{field: term})
         else:
-            for field in self.uuid_fields:
-                wanted |= Q(**{field: key})
+            wanted |= self.has_uuid(key)
         return queryset.filter(wanted), False
+
+    def has_uuid(self, key: uuid.UUID) -> Q:
+        """Return what makes a row one of those that a search for this id finds."""
+        wanted = Q()
+        for field in self.uuid_fields:
+            wanted |= Q(**{field: key})
+        return wanted

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from orders.api.asynchronous import AsyncPostView
 from orders.api.preference import waiting_for
-from orders.api.queries import read_filters
+from orders.api.queries import ORDER_FILTERS, read_filters
 from orders.api.serializers import (
     AcceptedOrderSerializer,
     NewOrderSerializer,
@@ -64,7 +64,7 @@ class OrdersView(AsyncPostView, ListAPIView[Order]):
     serializer_class = OrderSerializer
 
     def get_queryset(self) -> QuerySet[Order]:
-        wanted = read_filters(self.request.query_params)
+        wanted = read_filters(self.request.query_params, ORDER_FILTERS)
         return Order.objects.filter(wanted, user=self.request.user.pk).defer("state")
 
     @extend_schema(

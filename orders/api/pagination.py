@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 from rest_framework.exceptions import NotFound
@@ -16,6 +17,7 @@ class OrderCursorPagination(CursorPagination):
     """Newest first by id: UUIDv7 ids are in the order of their making."""
 
     ordering = "-id"
+    id_type: Callable[[str], object] = UUID
     page_size = 50
     max_page_size = 200
     page_size_query_param = "limit"
@@ -38,10 +40,16 @@ class OrderCursorPagination(CursorPagination):
         try:
             cursor = super().decode_cursor(request)
             if cursor is not None and cursor.position is not None:
-                UUID(str(cursor.position))
+                self.id_type(str(cursor.position))
         except (NotFound, ValueError):
             raise _bad_cursor() from None
         return cursor
+
+
+class NumberCursorPagination(OrderCursorPagination):
+    """Newest first, for rows whose ids are numbers."""
+
+    id_type = int
 
 
 def _bad_cursor() -> InvalidQuery:

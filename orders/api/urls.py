@@ -7,6 +7,7 @@ from django.urls import path, re_path
 from orders.api import schema  # noqa: F401 - registers itself with drf-spectacular
 from orders.api.orders import OrdersView, OrderView
 from orders.api.requests import CancelView, ReplaceView
+from orders.api.trades import PositionsView, TradesView, TradeView
 from orders.api.views import AccountsView, NothingHereView, SchemaView, StrategiesView
 
 app_name = "api"
@@ -16,6 +17,9 @@ ROUTES = {
     "orders/<uuid:order_id>": (OrderView, "order-detail"),
     "orders/<uuid:order_id>/cancel": (CancelView, "order-cancel"),
     "orders/<uuid:order_id>/replace": (ReplaceView, "order-replace"),
+    "positions": (PositionsView, "position-list"),
+    "trades": (TradesView, "trade-list"),
+    "trades/<uuid:trade_id>": (TradeView, "trade-detail"),
     "accounts": (AccountsView, "account-list"),
     "strategies": (StrategiesView, "strategy-list"),
     "schema": (SchemaView, "schema"),

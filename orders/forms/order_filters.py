@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta, tzinfo
-from typing import Any, cast
+from typing import Any
 
 from django import forms
-from django.contrib.auth.models import AbstractBaseUser
-from django.http import QueryDict
 
-from brokers.models import BrokerAccount
+from orders.forms.row_filters import RowFilterForm
 from orders.listing import OrderFilters, StatusGroup
 from orders.models import Source
 
@@ -29,24 +27,15 @@ class _DateInput(forms.DateInput):
         super().__init__(format="%Y-%m-%d")
 
 
-class OrderFilterForm(forms.Form):
-    """Filters as they stand in the address, so that a filtered list can be bookmarked."""
+class OrderFilterForm(RowFilterForm):
+    """Which of the orders."""
 
     status = forms.ChoiceField(choices=list(GROUP_LABELS.items()), required=False, widget=forms.HiddenInput)
-    symbol = forms.CharField(
-        max_length=32, required=False, widget=forms.TextInput(attrs={"autocapitalize": "characters"})
-    )
-    account = forms.ModelChoiceField(
-        BrokerAccount.objects.none(), required=False, empty_label="Every account"
-    )
     source = forms.ChoiceField(choices=[("", "Every source"), *Source.choices], required=False)
     since = forms.DateField(label="From", required=False, widget=_DateInput())
     until = forms.DateField(label="To", required=False, widget=_DateInput())
 
-    def __init__(self, data: QueryDict, *, user: AbstractBaseUser) -> None:
-        super().__init__(data, auto_id="filter-%s")
-        account = cast("forms.ModelChoiceField[BrokerAccount]", self.fields["account"])
-        account.queryset = BrokerAccount.objects.filter(user=user.pk).order_by("label")
+    narrowing = ("symbol", "account", "source", "since", "until")
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -64,17 +53,12 @@ class OrderFilterForm(forms.Form):
         cleaned = self.cleaned_data
         return OrderFilters(
             group=StatusGroup(cleaned.get("status") or StatusGroup.ALL),
-            symbol=(cleaned.get("symbol") or "").strip().upper(),
+            symbol=self.symbol_asked_for,
             account=cleaned.get("account"),
             source=cleaned.get("source") or "",
             received_from=_midnight(cleaned.get("since"), zone),
             received_before=_midnight(_day_after(cleaned.get("until")), zone),
         )
-
-    @property
-    def narrows(self) -> bool:
-        """Say whether anything but the status is filtered."""
-        return any(self.cleaned_data.get(name) for name in ("symbol", "account", "source", "since", "until"))
 
 
 def _day_after(day: date | None) -> date | None:

@@ -5,16 +5,18 @@
 """
 
 from orders.ledger.compare import compare
-from orders.ledger.desk import desk_orders, paper_account_ids
-from orders.ledger.rows import DeskFill, DeskOrder, Finding, Report
+from orders.ledger.desk import desk_holdings, desk_orders, paper_account_ids
+from orders.ledger.rows import DeskFill, DeskHolding, DeskOrder, Finding, Report
 from orders.ledger.table import table
 
 __all__ = [
     "DeskFill",
+    "DeskHolding",
     "DeskOrder",
     "Finding",
     "Report",
     "compare",
+    "desk_holdings",
     "desk_orders",
     "paper_account_ids",
     "table",

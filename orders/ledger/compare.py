@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from brokers.paper.ledger import LedgerView, VenueOrder
+from brokers.paper.ledger import LedgerView, VenueHolding, VenueOrder
 from brokers.types import OrdStatus
-from orders.ledger.rows import DeskFill, DeskOrder, Finding, Report
+from orders.ledger.rows import DeskFill, DeskHolding, DeskOrder, Finding, Report
 
 GRACE = timedelta(seconds=60)
 """How long an order may be recorded and not sent before it counts as lost."""
@@ -54,8 +54,10 @@ class _Kind(StrEnum):
     INDETERMINATE = "indeterminate"
 
 
-def compare(desk: Sequence[DeskOrder], venue: LedgerView, *, now: datetime) -> Report:
-    """Compare the desk's orders with what the exchange has accepted in the same accounts."""
+def compare(
+    desk: Sequence[DeskOrder], holdings: Sequence[DeskHolding], venue: LedgerView, *, now: datetime
+) -> Report:
+    """Compare the desk's orders and positions with what the exchange has accepted in the same accounts."""
     there = venue.by_client_order_id()
     found: dict[_Kind, list[Finding]] = {kind: [] for kind in _Kind}
     at_venue = 0
@@ -79,7 +81,19 @@ def compare(desk: Sequence[DeskOrder], venue: LedgerView, *, now: datetime) -> R
         duplicated=tuple(found[_Kind.DUPLICATED]),
         unexplained=tuple(found[_Kind.UNEXPLAINED]),
         indeterminate=tuple(found[_Kind.INDETERMINATE]),
+        positions=tuple(_unlike(holdings, venue.holdings, "qty")),
+        cash=tuple(_unlike(holdings, venue.holdings, "cash")),
     )
+
+
+def _unlike(desk: Sequence[DeskHolding], venue: Sequence[VenueHolding], what: str) -> Iterator[Finding]:
+    """Find the symbols of accounts of which this is not the same here and there; nothing is zero."""
+    here = {(one.account_id, one.symbol): getattr(one, what) for one in desk}
+    there = {(one.account_id, one.symbol): getattr(one, what) for one in venue}
+    for account_id, symbol in sorted(here.keys() | there.keys()):
+        ours, theirs = (side.get((account_id, symbol), Decimal(0)) for side in (here, there))
+        if ours != theirs:
+            yield Finding("", "", "", f"{symbol} in account {account_id}: {ours:f} here, {theirs:f} there")
 
 
 Verdict = tuple[_Kind, str]

@@ -7,8 +7,8 @@ from collections import defaultdict
 
 from brokers.models import BrokerAccount
 from brokers.types import ExecType
-from orders.ledger.rows import DeskFill, DeskOrder
-from orders.models import Execution, Order, OrderRequest
+from orders.ledger.rows import DeskFill, DeskHolding, DeskOrder
+from orders.models import Execution, Order, OrderRequest, Position
 
 _COLUMNS = (
     "id",
@@ -49,6 +49,15 @@ def desk_orders() -> list[DeskOrder]:
         row["links"] = tuple(links.get(order_id, ()))
         orders.append(DeskOrder(order_id=str(order_id), account_id=account_id, **row))
     return orders
+
+
+def desk_holdings() -> list[DeskHolding]:
+    """Return every position on paper accounts, flat ones too."""
+    rows = Position.objects.filter(account__broker__in=PAPER)
+    columns = rows.values_list("account__external_id", "symbol", "qty", "cash", "fees")
+    return [
+        DeskHolding(account_id, symbol, qty, cash + fees) for account_id, symbol, qty, cash, fees in columns
+    ]
 
 
 def _surviving_fills() -> dict[uuid.UUID, dict[str, DeskFill]]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-MUST_BE_NONE = ("lost", "duplicated", "unexplained", "indeterminate")
+MUST_BE_NONE = ("lost", "duplicated", "unexplained", "indeterminate", "positions", "cash")
 
 
 class DeskFill(NamedTuple):
@@ -40,8 +40,21 @@ class DeskOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class DeskHolding:
+    """One position as the desk has it. ``account_id`` is the exchange's id of the account."""
+
+    account_id: str
+    symbol: str
+    qty: Decimal  # signed: short is negative
+    cash: Decimal  # what its fills have brought in, less what they cost, fees aside
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """One order about which the books do not agree. An id is '' where that side has no such order."""
+    """One order, or position, about which the books do not agree.
+
+    An id is '' where that side has no such order, and for a position, which ``why`` names.
+    """
 
     order_id: str
     cl_ord_id: str
@@ -62,6 +75,8 @@ class Report:
     | ``duplicated`` | that are there more than once |
     | ``unexplained`` | there that the desk does not know, or knows otherwise |
     | ``indeterminate`` | of which the desk does not know yet what will have become of them |
+
+    ``positions`` and ``cash`` hold the accounts' symbols whose quantity, or whose cash, is another here than there.
     """
 
     accepted: int
@@ -71,6 +86,8 @@ class Report:
     duplicated: tuple[Finding, ...]
     unexplained: tuple[Finding, ...]
     indeterminate: tuple[Finding, ...]
+    positions: tuple[Finding, ...] = ()
+    cash: tuple[Finding, ...] = ()
 
     @property
     def is_clean(self) -> bool:
@@ -78,11 +95,11 @@ class Report:
         return not any(getattr(self, name) for name in MUST_BE_NONE)
 
     def numbers(self) -> dict[str, int]:
-        """Return the seven numbers by name."""
+        """Return the numbers by name."""
         found = {name: len(getattr(self, name)) for name in MUST_BE_NONE}
         return {"accepted": self.accepted, "at_venue": self.at_venue, "explained": self.explained, **found}
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the seven numbers, and under ``findings`` the orders behind the last four."""
+        """Return the numbers, and under ``findings`` what is behind those that must be 0."""
         findings = {name: [asdict(finding) for finding in getattr(self, name)] for name in MUST_BE_NONE}
         return {**self.numbers(), "findings": findings}

@@ -9,10 +9,12 @@ from orders.models.heartbeat import Heartbeat
 from orders.models.lease import WorkerLease
 from orders.models.order import Order, Source
 from orders.models.pool import PoolTarget
+from orders.models.position import Position
 from orders.models.request import OrderRequest
 from orders.models.request_key import OrderRequestKey
 from orders.models.signal import Signal
 from orders.models.strategy import Strategy
+from orders.models.trade import Trade, TradeOrder
 from orders.models.trader import OrderQuota, Plan, Trader
 
 __all__ = [
@@ -28,10 +30,13 @@ __all__ = [
     "OrderRequestKey",
     "Plan",
     "PoolTarget",
+    "Position",
     "Signal",
     "Source",
     "Strategy",
     "TaskFailure",
+    "Trade",
+    "TradeOrder",
     "Trader",
     "WorkerLease",
 ]

@@ -30,6 +30,12 @@ class Execution(models.Model):
         blank=True,
         help_text="The order's, by the broker, after it.",
     )
+    fee = models.DecimalField(
+        max_digits=21,
+        decimal_places=9,
+        default=0,
+        help_text="The broker's commission for it; a rebate is negative.",
+    )
     transact_time = models.DateTimeField()
     recorded_at = models.DateTimeField(auto_now_add=True)
 

@@ -10,9 +10,12 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from orders.models import Order, OrderEvent, OrderRequest
+from brokers.types import PositionEffect
+from orders.models import Execution, Order, OrderEvent, OrderRequest
 from orders.services.following import next_check
+from orders.services.journal import cancel_unopened
 from orders.services.leases import Fence
+from orders.services.positions import book_executions
 from orders.state import (
     Event,
     OrderState,
@@ -49,10 +52,11 @@ class Origin:
     stages: Stages = field(default_factory=dict)
 
 
+# NO KEY: what only refers to an order, as a leg of a trade does, need not wait; it may hold the position meanwhile.
 # Written out, since every step of an order begins with it: the ORM takes longer to write it than PostgreSQL to answer.
 ORDER_COLUMNS = ", ".join(field.column or "" for field in Order._meta.concrete_fields)
 """By name: a statement that is prepared as ``*`` fails from the moment at which a migration adds a column."""
-LOCK_ORDER = f"SELECT {ORDER_COLUMNS} FROM orders_order WHERE id = %s FOR UPDATE"  # noqa: S608 - names of our own columns
+LOCK_ORDER = f"SELECT {ORDER_COLUMNS} FROM orders_order WHERE id = %s FOR NO KEY UPDATE"  # noqa: S608 - names of our own columns
 
 
 def lock_order(order_id: uuid.UUID) -> Order:
@@ -77,11 +81,12 @@ class Change:
         self.changed = False
         self.answered: tuple[uuid.UUID, ...] = ()  # requests about the order that ``save`` found answered
         self._origin = origin
-        self._was = order.ord_status
+        self._was, self._had_ended = order.ord_status, order.ended
         self._state = state_of(order)
         self._had_requests = bool(self._state.requests)
         self._columns: set[str] = set()
         self._events: list[OrderEvent] = []
+        self._executions: list[Execution] = []
 
     @property
     def state(self) -> OrderState:
@@ -107,6 +112,11 @@ class Change:
                 setattr(self.order, name, value)
                 self._columns.add(name)
 
+    def record(self, execution: Execution) -> None:
+        """Insert an execution; ``save`` books it into the position. Its event is applied besides."""
+        execution.save(force_insert=True)
+        self._executions.append(execution)
+
     def note(self, kind: str, *, at: dt.datetime, data: Mapping[str, Any] | None = None) -> None:
         """Add a history row."""
         self._events.append(new_event(self.order, kind=kind, at=at, origin=self._origin, data=data))
@@ -125,6 +135,11 @@ class Change:
             OrderEvent.objects.bulk_create(self._events)
         if self.changed or self._columns or keep_following or self.order.next_check_at != was_due:
             self.order.save(update_fields=[*PROJECTED, *self._columns])
+        if self._executions:
+            plain = [fill.exec_id for fill in self._state.fills if not fill.supersedes]
+            book_executions(self.order, self._executions, plain)
+        if self.order.ended and not self._had_ended and self.order.position_effect == PositionEffect.OPEN:
+            cancel_unopened(self.order)
 
     def _project_requests(self) -> None:
         """Have the requests' rows say what the order's state says of them. The order's row is locked before theirs."""

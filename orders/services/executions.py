@@ -237,12 +237,13 @@ def _write_execution(change: Change, report: ExecutionReport) -> bool:
         last_qty=report.last_qty or 0,
         last_px=report.last_px or 0,
         cum_qty=report.cum_qty,
+        fee=report.commission or 0,
         transact_time=report.transact_time,
     )
     # The order's row is locked and an exec id belongs to one order, so looking first is no race.
     known = _is_known(change, report)
     if not known:
-        row.save(force_insert=True)
+        change.record(row)
     return not known
 
 

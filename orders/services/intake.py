@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from brokers.ids import cl_ord_id_of, new_id
 from brokers.models import BrokerAccount
-from brokers.types import OrdStatus, TimeInForce
+from brokers.types import OrdStatus, PositionEffect, TimeInForce
 from failpoints import failpoint
 from orders.intake.alert import Alert
 from orders.intake.order_request import OrderRequest
@@ -19,6 +19,7 @@ from orders.models import Order, Signal, Source, Strategy, Trader
 from orders.selectors import first_order_of
 from orders.services.changes import Origin, project, write_event
 from orders.services.following import next_check
+from orders.services.journal import record_entry
 from orders.services.quantities import entry_quantity, exit_quantity
 from orders.services.quotas import QuotaExceeded, spend_quota
 from orders.services.retrying import retried
@@ -223,4 +224,6 @@ def _write_order(
     order.save(force_insert=True)
     origin = Origin("web", stages={"received": received_at, "recorded": now})
     write_event(order, kind="Recorded", at=now, origin=origin, data={"order_qty": str(order_qty)})
+    if order.position_effect == PositionEffect.OPEN:
+        record_entry(order)
     return order

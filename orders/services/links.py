@@ -21,7 +21,7 @@ class Link(Enum):
 
 LOCK_BY_CL_ORD_ID = (
     f"SELECT {ORDER_COLUMNS} FROM orders_order"  # noqa: S608 - names of our own columns
-    " WHERE account_id = %s AND cl_ord_id = %s FOR UPDATE"
+    " WHERE account_id = %s AND cl_ord_id = %s FOR NO KEY UPDATE"
 )
 
 
@@ -31,7 +31,7 @@ def order_of_link(account_id: uuid.UUID, cl_ord_id: str) -> Order | None:
         return None  # a fill whose order the broker does not name
     for order in Order.objects.raw(LOCK_BY_CL_ORD_ID, [account_id, cl_ord_id]):
         return order
-    orders = Order.objects.select_for_update(of=("self",)).filter(account=account_id)
+    orders = Order.objects.select_for_update(no_key=True, of=("self",)).filter(account=account_id)
     # One that an operator had adopted goes by the id that the broker has for it.
     adopted = orders.filter(working_cl_ord_id=cl_ord_id).exclude(working_cl_ord_id=F("cl_ord_id")).first()
     if adopted is not None:

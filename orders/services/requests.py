@@ -106,7 +106,7 @@ def _record(
         limit_statements(statement_timeout_ms)
         hold_key(asked)
         # Then the order's row: who asks at the same time, and the worker that is about to send, wait here.
-        order = Order.objects.select_for_update().get(pk=asked.order_id, user=asked.user_id)
+        order = Order.objects.select_for_update(no_key=True).get(pk=asked.order_id, user=asked.user_id)
         first = request_of_key(asked, kind)
         recorded = Recorded(first) if first else decide(order, asked)
         recorded.request.order = order

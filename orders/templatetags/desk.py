@@ -11,12 +11,14 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from orders.views.trade_wording import amount, signed_amount
 from orders.views.wording import TYPES, humanise, plain_number, plain_price
 
 register = template.Library()
 UTC = zoneinfo.ZoneInfo("UTC")
 
 register.filter("humanise", humanise)
+register.filter("amount", amount)
 
 
 @register.filter
@@ -43,6 +45,15 @@ def ms(value: float) -> str:
     if abs(value) >= 10_000:
         return f"{value / 1000:,.1f} s"
     return f"{value:,.1f} ms" if abs(value) < 1000 else f"{value:,.0f} ms"
+
+
+@register.simple_tag
+def pnl(number: Decimal) -> SafeString:
+    """Render a profit or loss: its sign, a colour beside that, and all of its decimals in its title."""
+    tone = "gain" if number > 0 else "loss" if number < 0 else ""
+    return format_html(
+        '<span class="pnl {}" title="{}">{}</span>', tone, plain_number(number), signed_amount(number)
+    )
 
 
 @register.simple_tag

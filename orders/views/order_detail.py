@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from orders.models import Order
 from orders.selectors import timeline_of
+from orders.trade_listing import trades_of_order
 from orders.views.order_requests import may_cancel, may_replace
 from orders.views.pages import is_refresh, live_part, page, unchanged
 from orders.views.request_wording import request_words, terms_words
@@ -43,6 +44,7 @@ def order_detail(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         "stages": stages_of(order, events),
         "entries": entries_of(order, events, fills),
         "fills": fills,
+        "trades": trades_of_order(order),
         "attention": list(order.attention_items.filter(resolved_at__isnull=True).order_by("id")),
         "alert": json.dumps(order.signal.body, indent=2, ensure_ascii=False) if order.signal else "",
     }

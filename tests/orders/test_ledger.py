@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from brokers.paper.ledger import LedgerView, VenueFill, VenueOrder
+from brokers.paper.ledger import LedgerView, VenueFill, VenueHolding, VenueOrder
 
 if TYPE_CHECKING:
-    from orders.ledger import DeskOrder, Report
+    from orders.ledger import DeskHolding, DeskOrder, Report
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 ACCOUNT = "0c9f1a2e-5f0e-4f57-9a69-0f8f6a1d2b3c"
@@ -62,15 +62,38 @@ def here(cl_ord_id: str = "one", ord_status: str = "FILLED", **fields: Any) -> D
     return DeskOrder(cl_ord_id=cl_ord_id, ord_status=ord_status, **(values | fields))
 
 
-def compared(desk: Sequence[DeskOrder], venue: Sequence[VenueOrder]) -> Report:
+def compared(
+    desk: Sequence[DeskOrder],
+    venue: Sequence[VenueOrder],
+    here: Sequence[DeskHolding] = (),
+    there: Sequence[VenueHolding] = (),
+) -> Report:
     from orders.ledger import compare
 
-    return compare(desk, LedgerView(tuple(venue)), now=NOW)
+    return compare(desk, here, LedgerView(tuple(venue), tuple(there)), now=NOW)
 
 
 def only(**numbers: int) -> dict[str, int]:
     names = ("accepted", "at_venue", "explained", "lost", "duplicated", "unexplained", "indeterminate")
-    return {name: numbers.get(name, 0) for name in names}
+    return {name: numbers.get(name, 0) for name in (*names, "positions", "cash")}
+
+
+def test_positions_and_cash_are_compared_by_account_and_symbol() -> None:
+    from orders.ledger import DeskHolding, table
+
+    ours = [
+        DeskHolding("acct", "AAPL", Decimal(10), Decimal(-1000)),
+        DeskHolding("acct", "MSFT", Decimal(0), Decimal(5)),
+    ]
+    theirs = [VenueHolding(one.account_id, one.symbol, one.qty, one.cash) for one in ours]
+    assert compared([], [], ours, theirs).is_clean
+    assert compared([], [], [], [VenueHolding("acct", "AAPL", Decimal(0), Decimal(0))]).is_clean
+    report = compared([], [], ours, theirs[:1])
+    assert report.numbers() == only(cash=1)
+    assert "MSFT in account acct: 5 here, 0 there" in table(report)
+    other = [VenueHolding("acct", "AAPL", Decimal(9), Decimal(-900)), theirs[1]]
+    report = compared([], [], ours, other)
+    assert (report.numbers(), report.is_clean) == (only(positions=1, cash=1), False)
 
 
 def test_nothing_agrees_with_nothing() -> None:

@@ -9,7 +9,19 @@ from django.utils import timezone
 
 from brokers.ids import cl_ord_id_of, new_id
 from brokers.models import BrokerAccount
-from orders.models import Execution, Order, OrderEvent, OrderRequest, Plan, Signal, Strategy, Trader
+from orders.models import (
+    Execution,
+    Order,
+    OrderEvent,
+    OrderRequest,
+    Plan,
+    Position,
+    Signal,
+    Strategy,
+    Trade,
+    TradeOrder,
+    Trader,
+)
 from tests.factories.history import past
 
 NOON = datetime(2026, 3, 2, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -144,6 +156,44 @@ def make_request(order: Order, kind: str = "CANCEL", status: str = "RECORDED", *
         recorded_at=recorded_at,
         **(values | terms | fields),
     )
+
+
+def make_position(account: BrokerAccount, symbol: str = "AAPL", qty: str = "10", **fields: Any) -> Position:
+    """Make a position of ``qty`` at 100 each; amounts may be given as text."""
+    amounts = {"cost": Decimal(qty) * 100, "realized_pnl": "0", "fees": "0"} | fields
+    amounts["cash"] = Decimal(amounts["realized_pnl"]) - Decimal(amounts["cost"]) - Decimal(amounts["fees"])
+    numbers = {name: Decimal(number) for name, number in amounts.items()}
+    return Position.objects.create(
+        user=account.user, account=account, symbol=symbol, qty=Decimal(qty), **numbers
+    )
+
+
+def make_trade(account: BrokerAccount, status: str = "POSITION", **fields: Any) -> Trade:
+    """Make a trade that bought 10 at 100 and, closed, sold them at 101; amounts may be given as text."""
+    opened, closed = status in ("POSITION", "CLOSED"), status == "CLOSED"
+    values = {
+        "symbol": "AAPL",
+        "side": "LONG",
+        "source": "dashboard",
+        "entry_qty": "10" if opened else "0",
+        "entry_amount": "1000" if opened else "0",
+        "exit_qty": "10" if closed else "0",
+        "exit_amount": "1010" if closed else "0",
+        "realized_pnl": "10" if closed else "0",
+        "exit_reason": "MANUAL_EXIT" if closed else "",
+        "opened_by": "fill-1" if opened else "",
+        "ordered_at": NOON,
+        "opened_at": NOON + timedelta(minutes=1) if opened else None,
+        "closed_at": NOON + timedelta(hours=1) if status in ("CLOSED", "CANCELED") else None,
+    } | fields
+    trade = Trade(user=account.user, account=account, simulation=account.simulation, status=status, **values)
+    trade.save(force_insert=True)
+    trade.refresh_from_db()
+    return trade
+
+
+def make_leg(trade: Trade, order: Order, role: str = "ENTRY", qty: str = "10") -> TradeOrder:
+    return TradeOrder.objects.create(trade=trade, order=order, role=role, qty=Decimal(qty))
 
 
 def _after(order: Order, ms: float) -> datetime:

@@ -10,7 +10,17 @@ from django.utils import timezone
 
 from brokers.models import BrokerAccount
 from orders.models import AttentionItem, Order
-from tests.pages.rows import NOON, become, make_event, make_fill, make_order, make_signal, make_strategy
+from tests.pages.rows import (
+    NOON,
+    become,
+    make_event,
+    make_fill,
+    make_leg,
+    make_order,
+    make_signal,
+    make_strategy,
+    make_trade,
+)
 from tests.pages.test_order_list import REFRESH, version_in
 
 
@@ -177,6 +187,25 @@ def test_it_asks_the_database_as_often_whatever_has_happened(
     for number in range(more):
         make_fill(filled, "1", "187", exec_id=f"more-{number}", transact_time=NOON)
         make_event(filled, "Trade", data={"exec_id": f"more-{number}"})
-    # session, user, time zone, order, events, fills, attention, requests
-    with django_assert_num_queries(8):
+    # session, user, time zone, order, events, fills, attention, requests, trades
+    with django_assert_num_queries(9):
         assert page.get(url(filled)).status_code == 200
+
+
+def test_it_leads_to_each_trade_that_it_belongs_to(page: Client, account: BrokerAccount) -> None:
+    order = make_order(account, side="SELL")
+    closed, opened = make_trade(account, "CLOSED"), make_trade(account, side="SHORT", entry_qty="5")
+    make_leg(closed, order, "EXIT")
+    make_leg(opened, order, "ENTRY", "5")
+    html = page.get(url(order)).content.decode()
+    for trade, role, name in (
+        (closed, "Exit of", "Long</span> 10 <strong>AAPL"),
+        (opened, "Entry of", "Short</span> 5 <strong>AAPL"),
+    ):
+        before, _, after = html.partition(f'href="/trades/{trade.pk}/"')
+        assert role in before[-60:]
+        assert name in after[:80]
+
+
+def test_an_order_of_no_trade_leads_to_none(page: Client, account: BrokerAccount) -> None:
+    assert 'href="/trades/0' not in page.get(url(make_order(account, "REJECTED"))).content.decode()

@@ -1,11 +1,15 @@
 """What holds for every page: the login, the errors, the headers."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import User
 from django.template.loader import render_to_string
 from django.test import Client
 
 from tests.pages.rows import PASSWORD, make_trader
+
+PAGES = ["/orders/", "/orders/new/", "/positions/", "/trades/", "/strategies/"]
 
 
 @pytest.fixture
@@ -40,7 +44,7 @@ def test_a_link_logs_nobody_out(client: Client, carol: User) -> None:
     assert client.get("/logout/").status_code == 405
 
 
-@pytest.mark.parametrize("url", ["/orders/", "/orders/new/", "/strategies/", "/nothing-here/"])
+@pytest.mark.parametrize("url", [*PAGES, "/nothing-here/"])
 def test_every_page_forbids_inline_code_and_has_none(client: Client, carol: User, url: str) -> None:
     client.force_login(carol)
     response = client.get(url)
@@ -53,10 +57,20 @@ def test_every_page_forbids_inline_code_and_has_none(client: Client, carol: User
     assert html.count("<script") == html.count("<script src=")
 
 
-@pytest.mark.parametrize("url", ["/orders/", "/orders/new/", "/strategies/"])
+@pytest.mark.parametrize("url", PAGES)
 def test_no_page_of_a_trader_is_kept_by_a_cache(client: Client, carol: User, url: str) -> None:
     client.force_login(carol)
     assert "no-store" in client.get(url)["Cache-Control"]
+
+
+@pytest.mark.parametrize("url", PAGES)
+def test_every_page_can_be_reached_and_is_marked_as_the_one_that_is_shown(
+    client: Client, carol: User, url: str
+) -> None:
+    client.force_login(carol)
+    html = client.get(url).content.decode()
+    assert re.findall(r'<a href="([^"]+)" aria-current="page">', html) == [url]
+    assert [page for page in PAGES if f'<a href="{page}"' in html] == PAGES
 
 
 def test_an_address_that_is_none_has_a_page(client: Client, db: None) -> None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from brokers.models import BrokerAccount
 from brokers.paper.ledger import LedgerView, read_ledger
-from orders.ledger import DeskOrder, Report, compare, desk_orders
+from orders.ledger import DeskOrder, Report, compare, desk_holdings, desk_orders
 from orders.selectors import has_live_lease
 from orders.services.provisioning import NewTrader, TraderOptions, create_traders
 from tradingsite.demo.way import STAGES, Way, read_way
@@ -73,8 +73,9 @@ class Actor:
         account = BrokerAccount.objects.get(pk=self.trader.account_id).external_id
         while True:
             desk = [order for order in desk_orders() if order.account_id == account]
+            holdings = [holding for holding in desk_holdings() if holding.account_id == account]
             venue = read_ledger(settings.VENUE_DATABASE_URL, [account])
-            report = compare(desk, venue, now=timezone.now())
+            report = compare(desk, holdings, venue, now=timezone.now())
             if report.is_clean or time.monotonic() > end:
                 return Books(desk=desk, venue=venue, report=report)
             time.sleep(POLL_SECONDS)

@@ -13,7 +13,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from brokers.paper.ledger import read_ledger
-from orders.ledger import Report, compare, desk_orders, paper_account_ids, table
+from orders.ledger import Report, compare, desk_holdings, desk_orders, paper_account_ids, table
 
 PAUSE_SECONDS = 0.5
 
@@ -54,6 +54,6 @@ def settled_report(*, wait_seconds: float) -> Report:
 
 
 def _report() -> Report:
-    desk = desk_orders()
+    desk, holdings = desk_orders(), desk_holdings()
     venue = read_ledger(settings.VENUE_DATABASE_URL, paper_account_ids())
-    return compare(desk, venue, now=timezone.now())
+    return compare(desk, holdings, venue, now=timezone.now())

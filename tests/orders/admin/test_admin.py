@@ -27,8 +27,11 @@ from orders.models import (
     OrderRequest,
     OrderRequestKey,
     Plan,
+    Position,
     Signal,
     Strategy,
+    Trade,
+    TradeOrder,
     Trader,
     WorkerLease,
 )
@@ -38,10 +41,13 @@ from tests.pages.rows import (
     make_account,
     make_event,
     make_fill,
+    make_leg,
     make_order,
+    make_position,
     make_request,
     make_signal,
     make_strategy,
+    make_trade,
     make_trader,
 )
 
@@ -56,6 +62,8 @@ HISTORY = [
     Heartbeat,
     OrderQuota,
     AttentionItem,
+    Position,
+    Trade,
 ]
 ADJUSTED = [Plan, Trader, Strategy, BrokerAccount, ApiKey]
 SECRETS = ("sealed-by-the-vault", "sealed-signing-key", "whole-token-of-the-webhook")
@@ -73,6 +81,8 @@ def everything(db: None) -> Order:
     make_fill(order, "10", "187.35")
     request = make_request(order, "REPLACE", "REFUSED", order_qty="12")
     OrderRequestKey.objects.create(request=request, user=ann, idempotency_key="k", received_at=NOON)
+    make_position(account, qty="-2.5", realized_pnl="7.25")
+    make_leg(make_trade(account, "CLOSED", realized_pnl="-3.5", fees="0.5", strategy=strategy), order)
     AttentionItem.objects.create(user=ann, order=order, kind="OVERFILL", detail="1 too many")
     ApiKey.objects.create(user=ann, prefix="tsk_12ab", digest=b"d" * 32)
     Heartbeat.objects.create(name="fleet@host", part="fleet", at=NOON)
@@ -89,7 +99,10 @@ def url(model: Any, action: str, *args: Any) -> str:
 
 def test_every_model_of_the_desk_is_there() -> None:
     models = {m for label in ("brokers", "orders", "tasks") for m in apps.get_app_config(label).get_models()}
-    assert {model for model in models if not admin.site.is_registered(model)} == set()
+    parts = {inline.model for page in admin.site._registry.values() for inline in page.inlines}
+    without_page = {model for model in models if not admin.site.is_registered(model)}
+    assert without_page == {TradeOrder}
+    assert without_page <= parts
 
 
 @pytest.mark.parametrize("model", HISTORY)
@@ -138,7 +151,7 @@ def test_a_strategy_is_given_accounts_of_its_own_trader_only(operator: Client, e
     assert strategy.sealed_signing_key == SECRETS[1]
 
 
-@pytest.mark.parametrize("model", [Signal, Order, Execution, OrderEvent])
+@pytest.mark.parametrize("model", [Signal, Order, Execution, OrderEvent, Position, Trade])
 def test_a_list_asks_the_database_as_often_whatever_its_length(
     operator: Client, everything: Order, model: Any
 ) -> None:
@@ -156,6 +169,8 @@ def test_a_list_asks_the_database_as_often_whatever_its_length(
         order = make_order(account, signal=make_signal(strategy))
         make_event(order)
         make_fill(order, "1", "1")
+        make_position(account)
+        make_leg(make_trade(account), order)
     assert queries() == before
 
 
@@ -173,6 +188,44 @@ def test_a_search_finds_by_id_client_order_id_and_user(operator: Client, everyth
         assert [order.pk for order in changelist.result_list] == [everything.pk]
     assert not operator.get(url(Order, "changelist"), {"q": "nobody"}).context["cl"].result_list
     assert operator.get(url(OrderEvent, "changelist"), {"q": str(everything.pk)}).context["cl"].result_list
+
+
+def found(client: Client, model: Any, **query: str) -> list[Any]:
+    changelist = client.get(url(model, "changelist"), query).context["cl"]
+    return [row.pk for row in changelist.result_list]
+
+
+def test_a_trade_is_found_by_its_order_its_account_and_its_trader(
+    operator: Client, everything: Order
+) -> None:
+    trade = Trade.objects.get()
+    make_trade(make_account(make_trader("bob")))
+    for term in (str(trade.pk), str(everything.pk), str(everything.account_id), "ann"):
+        assert found(operator, Trade, q=term) == [trade.pk], term
+    assert found(operator, Trade, q="nobody") == []
+
+
+def test_a_trades_page_shows_its_orders_and_what_it_came_to(operator: Client, everything: Order) -> None:
+    html = operator.get(url(Trade, "change", Trade.objects.get().pk)).content.decode()
+    assert str(everything.pk) in html
+    assert 'name="legs-0-DELETE"' not in html
+    listed = operator.get(url(Trade, "changelist")).content.decode()
+    for said in ("10 at 100", "10 at 101", "-4<"):
+        assert said in listed
+
+
+def test_positions_are_found_by_symbol_and_side(operator: Client, everything: Order) -> None:
+    short = Position.objects.get()
+    flat = make_position(everything.account, "MSFT", "0")
+    long = make_position(make_account(make_trader("bob")), "TSLA", "1")
+    assert found(operator, Position, q="MSFT") == [flat.pk]
+    assert found(operator, Position, q=str(everything.account_id)) == [flat.pk, short.pk]
+    expected = {"open": [long.pk, short.pk], "long": [long.pk], "short": [short.pk], "flat": [flat.pk]}
+    for side, positions in expected.items():
+        assert found(operator, Position, side=side) == positions, side
+    html = operator.get(url(Position, "changelist")).content.decode()
+    assert "-2.5<" in html
+    assert "7.25<" in html
 
 
 def test_open_and_sent_orders_can_be_picked_out(operator: Client, everything: Order) -> None:

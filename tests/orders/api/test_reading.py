@@ -153,13 +153,13 @@ def test_accounts_and_strategies_without_their_secrets(
     assert b"secret" not in text
 
 
-@pytest.mark.parametrize("path", ["", "nothing", "orders/1", "orders/x/cancel", "orders//"])
+@pytest.mark.parametrize("path", ["", "nothing", "orders/1", "orders/x/cancel", "orders//", "trades/1"])
 @pytest.mark.parametrize("method", ["get", "post", "put"])
 def test_no_such_address(client: Client, path: str, method: str) -> None:
     assert_problem(getattr(client, method)(f"/api/v1/{path}"), 404, "not-found")
 
 
-@pytest.mark.parametrize("path", ["orders", "orders/", "accounts", "strategies"])
+@pytest.mark.parametrize("path", ["orders", "orders/", "positions", "trades/", "accounts", "strategies"])
 def test_the_slash_makes_no_difference_and_other_methods_are_refused(api: Client, path: str) -> None:
     assert api.get(f"/api/v1/{path}").status_code == 200
     response = api.delete(f"/api/v1/{path}")
@@ -193,6 +193,7 @@ def test_the_schema_is_public_and_describes_what_there_is(client: Client) -> Non
     assert set(schema["paths"]) == {
         "/api/v1/orders", "/api/v1/orders/{order_id}", "/api/v1/accounts", "/api/v1/strategies",
         "/api/v1/orders/{order_id}/cancel", "/api/v1/orders/{order_id}/replace",
+        "/api/v1/positions", "/api/v1/trades", "/api/v1/trades/{trade_id}",
     }  # fmt: skip
     assert set(schema["paths"]["/api/v1/orders"]) == {"get", "post"}
 

@@ -1,0 +1,32 @@
+"""What an open position is worth at a price."""
+
+import pytest
+
+from orders.positions import Valuation, fold, value
+from tests.orders.positions.making import D, fills
+
+CASES = {
+    # what: (fills, mark, multiplier, (market value, unrealized, percent))
+    "long in profit": (["+10 @ 5"], "6", "1", ("60", "10", "20")),
+    "long in loss": (["+10 @ 5"], "4.5", "1", ("45", "-5", "-10")),
+    "short in profit": (["-10 @ 5"], "4", "1", ("-40", "10", "20")),
+    "short in loss": (["-10 @ 5"], "6", "1", ("-60", "-10", "-20")),
+    "contracts of a hundred": (["+2 @ 1.5"], "1.8", "100", ("360", "60", "20")),
+    "what is left of it": (["+10 @ 5", "-4 @ 9"], "6", "1", ("36", "6", "20")),
+    "a percentage is rounded": (["+3 @ 7"], "8", "1", ("24", "3", "14.2857")),
+    "flat": (["+10 @ 5", "-10 @ 6"], "7", "1", ("0", "0", None)),
+    "bought for nothing": (["+10 @ 0"], "7", "1", ("70", "70", None)),
+}
+
+
+@pytest.mark.parametrize(("terms", "mark", "multiplier", "expected"), CASES.values(), ids=CASES)
+def test_value(terms: list[str], mark: str, multiplier: str, expected: tuple[str, str, str | None]) -> None:
+    market_value, unrealized, pct = expected
+    worth = value(fold(fills(*terms)).position, D(mark), D(multiplier))
+    assert worth == Valuation(D(market_value), D(unrealized), None if pct is None else D(pct))
+
+
+def test_realized_and_unrealized_sum_up_to_cash_and_value() -> None:
+    position = fold(fills("+3 @ 7", "-1 @ 7.123456789 fee 0.01", "+0.3 @ 6.5")).position
+    worth = value(position, D("6.987654321"))
+    assert position.realized_pnl + worth.unrealized_pnl == position.cash + position.fees + worth.market_value
