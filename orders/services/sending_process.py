@@ -47,7 +47,12 @@ def prove_gone(order: Order, *, host_is_gone: bool = False) -> str:
     of that host's fleets shows itself.
     """
     sender = sender_of(order)
+    proof = _proof(order, sender, host_is_gone=host_is_gone)
     _need_arrived(sender)
+    return proof
+
+
+def _proof(order: Order, sender: Sender, *, host_is_gone: bool) -> str:
     _need_lease_ended(order, sender)
     if host_is_gone:
         return _host_gone(sender)
