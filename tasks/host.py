@@ -1,35 +1,18 @@
-"""This host's processes, as /proc tells of them."""
+"""This host's processes: which of them are gone."""
 
-import datetime as dt
-import os
-import time
-from pathlib import Path
+from orders.services.processes import is_another, process_began_at
 
-CLOCKS_APART_SECONDS = 5.0
-"""Two clocks of one desk differ by less."""
+START_SECONDS = 0.1
+"""A process is noted as started once it has been; its clock ticks more coarsely than ours."""
 
 
-def is_gone(pid: int, since: dt.datetime | None) -> bool:
-    """Say whether no such process runs here, or only one that took over the number after ``since``."""
-    started = _started_at(pid)
-    if started is None:
-        return True
-    return since is not None and started > since.timestamp() + CLOCKS_APART_SECONDS
+def is_gone(pid: int, worker: str | None) -> bool:
+    """Say whether no such process runs here, or (given a worker's name) only one that took over its number."""
+    began_at = process_began_at(pid)
+    return began_at is None or (worker is not None and is_another(began_at, worker))
 
 
-def has_ended(pid: int, age_seconds: float) -> bool:
-    """Say whether the process of this number that was started so long ago has ended."""
-    return is_gone(pid, dt.datetime.now(dt.UTC) - dt.timedelta(seconds=age_seconds))
-
-
-def _started_at(pid: int) -> float | None:
-    """Return when a process was started (Unix time); None where it has ended, waited for or not."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    if fields[0] in "ZX":
-        return None
-    ticks_after_boot = int(fields[19])
-    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-    return booted + ticks_after_boot / os.sysconf("SC_CLK_TCK")
+def has_ended(pid: int, started: float) -> bool:
+    """Say whether the process of this number that had been started by then (seconds since boot) has ended."""
+    began_at = process_began_at(pid)
+    return began_at is None or began_at > started + START_SECONDS

@@ -45,10 +45,17 @@ def claim(user_id: int, *, expires_seconds: float | None = None) -> None:
     failpoint("claim.after")
 
 
-def claimant_of(message: bytes | str) -> int:
-    """Return the trader whom a claim is for, as it waits in Redis in the form of Celery's message protocol 2."""
-    args, _kwargs, _embed = json.loads(b64decode(json.loads(message)["body"]))
-    return int(args[0])
+def claimant_of(message: bytes | str) -> int | None:
+    """Return the trader whom a claim is for, as it waits in Redis in the form of Celery's message protocol 2.
+
+    None where the message is no claim: whatever somebody puts there, it must not stop who reads.
+    """
+    try:
+        args, _kwargs, _embed = json.loads(b64decode(json.loads(message)["body"]))
+        user_id = args[0]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None
+    return user_id if isinstance(user_id, int) else None
 
 
 def hand_out(task: str, args: list[Any], *, expires_seconds: float) -> None:

@@ -12,7 +12,7 @@ from brokers.alpaca.answers import DuplicateClOrdId, NotFound
 from brokers.alpaca.capabilities import CAPABILITIES
 from brokers.alpaca.client import AlpacaClient
 from brokers.alpaca.config import AlpacaCredentials, AlpacaEndpoints, AlpacaTimings
-from brokers.alpaca.history import list_fills, list_order_rows
+from brokers.alpaca.history import list_fills, list_order_rows, readable
 from brokers.alpaca.known import KnownOrders
 from brokers.alpaca.stream import AlpacaStream
 from brokers.errors import BrokerError, MarketClosed, OutcomeUnknown
@@ -107,15 +107,14 @@ class AlpacaAdapter:
     ) -> list[ExecutionReport]:
         """List orders submitted since then, oldest first; others than ``cl_ord_ids`` are left out.
 
-        An id that is missing from the answer is no proof that there is no such order.
+        An id that is missing from the answer is no proof that there is no such order: one whose row cannot be
+        read is missing too.
         """
         wanted = None if cl_ord_ids is None else frozenset(cl_ord_ids)
         rows = list_order_rows(self._client, since)
-        return [
-            self._known.remember(parse.parse_order(row))
-            for row in rows
-            if wanted is None or values.client_order_id_of(row) in wanted
-        ]
+        named = readable(rows, lambda row: (values.client_order_id_of(row), row))
+        own = [row for cl_ord_id, row in named if wanted is None or cl_ord_id in wanted]
+        return [self._known.remember(report) for report in readable(own, parse.parse_order)]
 
     def list_executions(self, *, since: datetime) -> list[ExecutionReport]:
         """List fills since then, oldest first; see ``parse.parse_fill`` about their ids."""

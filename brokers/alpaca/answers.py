@@ -23,6 +23,7 @@ from brokers.errors import (
 )
 
 DEFAULT_RETRY_AFTER_SECONDS = 5.0
+LONGEST_RETRY_AFTER_SECONDS = 60.0  # limits are by the minute: whoever names more does not mean it
 _LONGEST_MESSAGE = 300
 # Proven refusals, where the body is readable too. 408 is not among them: the server gave up
 # waiting for the rest of a request, of which it may have understood enough.
@@ -84,19 +85,23 @@ def problem_of(response: requests.Response) -> Problem | None:
 
 
 def retry_after_seconds(response: requests.Response) -> float:
-    """Read Retry-After (seconds or an HTTP date) or X-RateLimit-Reset (epoch seconds)."""
+    """Read Retry-After (seconds or an HTTP date) or X-RateLimit-Reset (epoch seconds); 60 s at most."""
+    return min(LONGEST_RETRY_AFTER_SECONDS, max(0.0, _named_pause_seconds(response)))
+
+
+def _named_pause_seconds(response: requests.Response) -> float:
     header = response.headers.get("Retry-After", "").strip()
     now = datetime.now(UTC)
     if re.fullmatch(r"\d{1,6}(\.\d{1,6})?", header):
         return float(header)
     if header:
         try:
-            return max(0.0, (parsedate_to_datetime(header) - now).total_seconds())
+            return (parsedate_to_datetime(header) - now).total_seconds()
         except (ValueError, TypeError):
             return DEFAULT_RETRY_AFTER_SECONDS
     reset = response.headers.get("X-RateLimit-Reset", "").strip()
     if re.fullmatch(r"\d{9,11}", reset):
-        return min(60.0, max(0.0, float(reset) - now.timestamp()))
+        return float(reset) - now.timestamp()
     return DEFAULT_RETRY_AFTER_SECONDS
 
 

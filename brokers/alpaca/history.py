@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from brokers.alpaca import parse, values
 from brokers.alpaca.answers import NotFound
@@ -15,6 +17,8 @@ from brokers.errors import OutcomeUnknown
 from brokers.types import ExecutionReport
 
 log = logging.getLogger(__name__)
+
+Fact = TypeVar("Fact")
 
 ORDERS_A_PAGE = 500  # the most that GET /v2/orders gives
 FILLS_A_PAGE = 100  # the most that GET /v2/account/activities gives
@@ -53,17 +57,30 @@ def list_order_rows(client: AlpacaClient, since: datetime) -> list[Any]:
         after = values.submitted_at_of(page[-1])
 
 
+def readable(rows: Iterable[Any], read: Callable[[Any], Fact]) -> list[Fact]:
+    """Read each row by ``read``; one that cannot be read is logged and left out, and hides none of the others."""
+    facts = []
+    for row in rows:
+        try:
+            facts.append(read(row))
+        except values.UnreadableFact as error:
+            log.warning("a row of the broker's cannot be read, it is left out: %s", error)
+    return facts
+
+
 def list_fills(client: AlpacaClient, known: KnownOrders, since: datetime) -> list[ExecutionReport]:
     """List fills at or after ``since`` as TRADE reports, oldest first.
 
     Fills of one millisecond come in any order (github.com/alpacahq/Alpaca-API/issues/170), so
     they are put in the order of their ``cum_qty``. The client order id of a fill is empty where
-    the broker has no order of the id that the fill names.
+    the broker has no order of the id that the fill names; a fill of an order that is there and
+    cannot be read is left out like one that cannot be read itself.
     """
     rows = _fill_rows(client, since)
-    _learn_orders(client, known, rows)
-    fills = [_fill(known, row) for row in rows]
-    return sorted(fills, key=lambda fill: (fill.transact_time, fill.cum_qty or Decimal(0)))
+    fills = readable(rows, lambda row: parse.parse_fill(row, cl_ord_id="", order_qty=None))
+    strange = _learn_orders(client, known, fills)
+    owned = [_of_its_order(known, fill) for fill in fills if fill.broker_order_id not in strange]
+    return sorted(owned, key=lambda fill: (fill.transact_time, fill.cum_qty or Decimal(0)))
 
 
 def _fill_rows(client: AlpacaClient, since: datetime) -> list[Any]:
@@ -83,32 +100,39 @@ def _fill_rows(client: AlpacaClient, since: datetime) -> list[Any]:
         params["page_token"] = values.id_of(page[-1])
 
 
-def _learn_orders(client: AlpacaClient, known: KnownOrders, rows: list[Any]) -> None:
-    unknown = _unknown_orders(known, rows)
+def _learn_orders(client: AlpacaClient, known: KnownOrders, fills: list[ExecutionReport]) -> set[str]:
+    """Get to know the orders of these fills; return the broker's ids of those that cannot be read."""
+    unknown = _unknown_orders(known, fills)
     if len(unknown) > _LOOK_UPS_AT_MOST:
-        earliest = min(values.fill_time_of(row) for row in rows)
-        for row in list_order_rows(client, earliest - _LISTING_REACHES_BACK):
-            if values.id_of(row) in unknown:
-                known.remember(parse.parse_order(row))
-        unknown = _unknown_orders(known, rows)
+        earliest = min(fill.transact_time for fill in fills)
+        rows = list_order_rows(client, earliest - _LISTING_REACHES_BACK)
+        for report in readable((row for row in rows if values.id_of(row) in unknown), parse.parse_order):
+            known.remember(report)
+        unknown = _unknown_orders(known, fills)
+    strange = set()
     for broker_order_id in unknown:
         try:
-            known.remember(parse.parse_order(client.get(f"/orders/{broker_order_id}")))
+            row = client.get(f"/orders/{broker_order_id}")
         except NotFound:
             log.warning("a fill names an order that the broker has not: %s", broker_order_id)
+            continue
+        reports = readable([row], parse.parse_order)
+        for report in reports:
+            known.remember(report)
+        if not reports:
+            strange.add(broker_order_id)
+    return strange
 
 
-def _unknown_orders(known: KnownOrders, rows: list[Any]) -> dict[str, None]:
+def _unknown_orders(known: KnownOrders, fills: list[ExecutionReport]) -> dict[str, None]:
     """Return each id once, in the order of the fills."""
-    ids = dict.fromkeys(values.order_id_of(row) for row in rows)
+    ids = dict.fromkeys(fill.broker_order_id for fill in fills)
     return {one: None for one in ids if known.get(one) is None}
 
 
-def _fill(known: KnownOrders, row: Any) -> ExecutionReport:
-    order = known.get(values.order_id_of(row))
-    if order is None:
-        return parse.parse_fill(row, cl_ord_id="", order_qty=None)
-    return parse.parse_fill(row, cl_ord_id=order.cl_ord_id, order_qty=order.order_qty)
+def _of_its_order(known: KnownOrders, fill: ExecutionReport) -> ExecutionReport:
+    order = known.get(fill.broker_order_id)
+    return fill if order is None else replace(fill, cl_ord_id=order.cl_ord_id, order_qty=order.order_qty)
 
 
 def _text(time: datetime) -> str:

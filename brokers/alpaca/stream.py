@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import ConnectionClosedOK, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from brokers.alpaca.answers import load_json
@@ -34,6 +34,7 @@ _wire_log.setLevel(logging.WARNING)
 _LOST = (OSError, WebSocketException, BrokerError, ValueError, TimeoutError)
 # A connection that lived for so long has earned a quick first reconnect.
 _SOUND_AFTER_SECONDS = 10.0
+GAP_RETRY_SECONDS = 1.0
 
 
 class AlpacaStream:
@@ -124,7 +125,18 @@ class AlpacaStream:
             self._live.set()
             for message in early:
                 self._take(message)
-            for frame in connection:
+            self._follow(connection)
+
+    def _follow(self, connection: ClientConnection) -> None:
+        """Take every message; while a gap is not told, tell it each second, whether or not one comes."""
+        while True:
+            try:
+                frame = connection.recv(GAP_RETRY_SECONDS if self._missed else None)
+            except TimeoutError:
+                self._tell_gap()
+            except ConnectionClosedOK:
+                return
+            else:
                 self._take(_message(frame))
 
     def _log_in(self, connection: ClientConnection) -> list[dict[str, Any]]:
@@ -175,7 +187,7 @@ class AlpacaStream:
             return
         try:
             self._on_gap()
-        except Exception:  # told again before the next report
+        except Exception:  # told again before the next report, or in a second
             log.exception("trade updates: the gap was not taken in")
             return
         self._missed = False

@@ -79,16 +79,6 @@ def id_of(row: Any) -> str:
     return text_of(mapping_of(row), "id")
 
 
-def order_id_of(row: Any) -> str:
-    """Read which order a fill belongs to."""
-    return text_of(mapping_of(row), "order_id")
-
-
 def submitted_at_of(row: Any) -> datetime:
     """Read when an order was submitted."""
     return time_of(mapping_of(row).get("submitted_at"))
-
-
-def fill_time_of(row: Any) -> datetime:
-    """Read when a fill happened."""
-    return time_of(mapping_of(row).get("transaction_time"))

@@ -23,6 +23,7 @@ class AttentionItem(models.Model):
         DEAD_LETTER = "DEAD_LETTER", "A task failed again and again"
         ORPHAN = "ORPHAN", "Something without its counterpart"
         UNMATCHED_REPORT = "UNMATCHED_REPORT", "A broker's report of no order of ours"
+        BROKER_COUNTS_LESS = "BROKER_COUNTS_LESS", "The broker counts fewer fills than the desk"
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="attention_items"

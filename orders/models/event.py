@@ -19,7 +19,7 @@ class OrderEvent(models.Model):
     recorded_at = models.DateTimeField(db_default=Now())
     ord_status = models.CharField(max_length=16, help_text="The order's status afterwards.")
     source = models.CharField(max_length=16, help_text="Which way it came: web, worker, stream, poll, sweep.")
-    worker = models.CharField(max_length=64, blank=True)
+    worker = models.CharField(max_length=255, blank=True)
     pid = models.IntegerField(null=True, blank=True)
     epoch = models.BigIntegerField(null=True, blank=True)
     stages = models.JSONField(default=dict, help_text="Stage of the way to its time, UTC.")

@@ -11,7 +11,7 @@ class Heartbeat(models.Model):
         SCHEDULE = "schedule", "Schedule (beat and sweeps)"
 
     name = models.CharField(
-        primary_key=True, max_length=96, help_text="The part, and its host where it has one."
+        primary_key=True, max_length=255, help_text="The part, and its host where it has one."
     )
     part = models.CharField(max_length=16, choices=Part)
     at = models.DateTimeField()

@@ -13,8 +13,8 @@ class WorkerLease(models.Model):
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, models.PROTECT, primary_key=True, related_name="worker_lease"
     )
-    worker = models.CharField(max_length=64)
-    host = models.CharField(max_length=64)
+    worker = models.CharField(max_length=255)
+    host = models.CharField(max_length=255)
     pid = models.IntegerField()
     epoch = models.BigIntegerField()
     claimed_at = models.DateTimeField()

@@ -11,7 +11,7 @@ from django.utils import timezone
 from brokers.models import BrokerAccount
 from brokers.types import ExecType, ExecutionReport, OrdStatus
 from failpoints import failpoint
-from orders.models import AttentionItem, Execution, Order
+from orders.models import AttentionItem, Execution, Order, OrderEvent
 from orders.services.attention import close_items, open_item
 from orders.services.changes import Change, Origin
 from orders.services.duplicates import alarm_duplicates
@@ -42,6 +42,11 @@ from orders.state import (
 )
 
 FILLS = frozenset({ExecType.TRADE, ExecType.TRADE_CORRECT, ExecType.TRADE_CANCEL})
+REFUSALS = {
+    ExecType.CANCEL_REJECTED: CancelRejected.__name__,
+    ExecType.REPLACE_REJECTED: ReplaceRejected.__name__,
+}
+"""Refusals of what we have asked for, and as what history has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,8 @@ def _alarm_if_less(order: Order, report: ExecutionReport) -> None:
 def _take(change: Change, report: ExecutionReport) -> None:
     """Apply what a report says of the order, given which link of its chain of replaces it speaks of."""
     order, link = change.order, link_of(change, report)
+    if _is_repeated_refusal(order, report):
+        return
     if link is Link.OLD and report.exec_type not in FILLS:
         return  # what has become of a replaced order is known
     if link is Link.WORKING and _is_twin(order, report):
@@ -149,6 +156,17 @@ def _take(change: Change, report: ExecutionReport) -> None:
     if isinstance(event, Rejected):
         change.set(reason="REJECTED_BY_BROKER")
     _take_words(change, report)
+
+
+def _is_repeated_refusal(order: Order, report: ExecutionReport) -> bool:
+    """Say whether a refusal was taken in before.
+
+    It names the order, not the cancel or replace that it refuses: told again, it would refuse what was asked since.
+    """
+    kind = REFUSALS.get(report.exec_type)
+    if kind is None:
+        return False
+    return OrderEvent.objects.filter(order=order, kind=kind, at=report.transact_time).exists()
 
 
 def _take_words(change: Change, report: ExecutionReport) -> None:

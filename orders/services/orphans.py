@@ -20,8 +20,8 @@ from orders.services.heartbeats import Fleet, live_fleets
 from orders.services.leases import expire_lease
 from orders.services.retrying import retried
 
-IsGone = Callable[[int, dt.datetime | None], bool]
-"""Says whether this host has no such process, or (given a time) only one that started after it."""
+IsGone = Callable[[int, str | None], bool]
+"""Says whether this host has no such process, or (given a worker's name) only one that took over its number."""
 
 ORDER_KINDS = (AttentionItem.Kind.OUTCOME_UNKNOWN, AttentionItem.Kind.MARKET_ORDER_UNFILLED)
 WEDGED_SHOWN = dt.timedelta(minutes=10)
@@ -61,7 +61,7 @@ def _is_orphan(lease: WorkerLease, fleets: list[Fleet], here: str, is_gone: IsGo
         return not neighbours
     if any(is_gone(fleet.pid, None) for fleet in neighbours):
         return False
-    return is_gone(lease.pid, lease.claimed_at)
+    return is_gone(lease.pid, lease.worker)
 
 
 # --- queues ---

@@ -5,10 +5,8 @@ is woken. That a process is gone can be seen on its own host only, so that is wh
 """
 
 import datetime as dt
-import os
 import socket
 from dataclasses import dataclass
-from pathlib import Path
 
 from django.conf import settings
 from django.db.models.functions import Now
@@ -16,8 +14,7 @@ from django.utils import timezone
 
 from orders.models import Heartbeat, Order, OrderEvent, WorkerLease
 from orders.selectors import FLEET_SILENCE_SECONDS
-
-CLOCK_MARGIN = dt.timedelta(seconds=2)
+from orders.services.processes import is_another, process_began_at
 
 
 class StillThere(Exception):
@@ -50,7 +47,12 @@ def prove_gone(order: Order, *, host_is_gone: bool = False) -> str:
     of that host's fleets shows itself.
     """
     sender = sender_of(order)
+    proof = _proof(order, sender, host_is_gone=host_is_gone)
     _need_arrived(sender)
+    return proof
+
+
+def _proof(order: Order, sender: Sender, *, host_is_gone: bool) -> str:
     _need_lease_ended(order, sender)
     if host_is_gone:
         return _host_gone(sender)
@@ -60,11 +62,11 @@ def prove_gone(order: Order, *, host_is_gone: bool = False) -> str:
             f"'manage.py resolve_order {order.pk} --never-sent …' on {sender.host}."
         )
     _need_sight_of_host(sender)
-    started = process_started_at(sender.pid)
-    if started is None:
+    began_at = process_began_at(sender.pid)
+    if began_at is None:
         return f"no process {sender.pid} on {sender.host}"
-    if started > sender.sent_at + CLOCK_MARGIN:
-        return f"process {sender.pid} on {sender.host} began at {started:%Y-%m-%d %H:%M:%S} UTC, after the sending"
+    if is_another(began_at, sender.worker):
+        return f"process {sender.pid} on {sender.host} is another: it began after the one that sent it"
     raise StillThere(
         f"Process {sender.pid} on {sender.host} sent it and still runs. Stop it with 'kill {sender.pid}' "
         f"('kill -9' where it does not end): another worker takes over its trader. Then try again."
@@ -91,7 +93,7 @@ def _need_lease_ended(order: Order, sender: Sender) -> None:
 def _need_sight_of_host(sender: Sender) -> None:
     """Make sure that this process sees that host's processes: a container may bear its host's name."""
     for pid in _fleet_pids(sender.host):
-        if not _exists(pid):
+        if process_began_at(pid) is None:
             raise StillThere(
                 f"The fleet of {sender.host} (process {pid}) cannot be seen from here. Run 'manage.py "
                 "resolve_order' beside it, in the fleet's container; a fleet that was just stopped is "
@@ -112,39 +114,3 @@ def _fleet_pids(host: str) -> list[int]:
         part=Heartbeat.Part.FLEET, name__startswith=f"fleet@{host}:", at__gt=lately
     )
     return [int(name.rpartition(":")[2]) for name in fleets.values_list("name", flat=True)]
-
-
-def process_started_at(pid: int) -> dt.datetime | None:
-    """Return when this host's process of that pid began; None where there is none that could ever run again.
-
-    Where the system does not say when (no ``/proc``), it counts as begun at the epoch: as old as can be.
-    """
-    if not _exists(pid):
-        return None
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:
-        return dt.datetime.fromtimestamp(0, dt.UTC)
-    except ProcessLookupError:
-        return None
-    if fields[0] in ("Z", "X"):
-        return None  # it has ended, and nobody has asked for its exit code yet
-    ticks = int(fields[19])  # field 22 of proc(5): starttime
-    return _booted_at() + dt.timedelta(seconds=ticks / os.sysconf("SC_CLK_TCK"))
-
-
-def _booted_at() -> dt.datetime:
-    for line in Path("/proc/stat").read_text().splitlines():
-        if line.startswith("btime "):
-            return dt.datetime.fromtimestamp(int(line.split()[1]), dt.UTC)
-    raise StillThere("The system does not say when it was started.")
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True  # another user's
-    return True

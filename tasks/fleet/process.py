@@ -8,6 +8,7 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
 import celery.worker.state
+import redis
 import structlog
 from django.conf import settings
 from django.db import close_old_connections
@@ -56,6 +57,7 @@ class WorkerProcess:
             self._tick_timer.cancel()
         self._tick_timer = consumer.timer.call_repeatedly(TICK_SECONDS, self.tick)
         if self.session is not None:
+            self._listen()
             self._work_after(0.0)  # bells may have been lost while Redis was away
         else:
             self._warm_up()
@@ -80,6 +82,8 @@ class WorkerProcess:
             self._regain_lease()
         elif self._is_released():
             self.leave()
+        else:
+            self._listen()
 
     def leave(self) -> None:
         """Let the trader go and exit with code 0, once nothing is left to do."""
@@ -152,9 +156,7 @@ class WorkerProcess:
         if session is None:
             return
         self.session = session
-        if self._consumer is not None:
-            self._consumer.add_task_queue(routing.user_queue(user_id))
-            self._consumer.cancel_task_queue(routing.POOL_QUEUE)
+        self._listen()
         log.info("claimed", user_id=user_id, worker=self.name, epoch=session.fence.epoch)
         self.work()
 
@@ -193,6 +195,23 @@ class WorkerProcess:
             self._work_after(max(due, 0.05 if busy else RETRY_SECONDS))
 
     # --- inside ---
+
+    def _listen(self) -> None:
+        """Read our trader's queue, and the pool's no longer; does only what is not done yet.
+
+        Redis may fail any part of it: the next tick, or the reconnect, does the rest.
+        """
+        if self._consumer is None or self.session is None:
+            return
+        own = routing.user_queue(self.session.user_id)
+        tasks = self._consumer.task_consumer  # type: ignore[attr-defined]  # not known to its stubs
+        try:
+            if not tasks.consuming_from(own):
+                self._consumer.add_task_queue(own)
+            if tasks.consuming_from(routing.POOL_QUEUE):
+                self._consumer.cancel_task_queue(routing.POOL_QUEUE)
+        except redis.RedisError as error:
+            log.warning("queues not changed", user_id=self.session.user_id, error=str(error))
 
     def _take(self, user_id: int) -> TraderSession | None:
         if not has_open_orders(user_id):

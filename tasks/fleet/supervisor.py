@@ -36,6 +36,7 @@ TURN_SECONDS = 0.1
 STOP_TURN_SECONDS = 0.5
 HEARTBEAT_SECONDS = 5.0
 ALARM_SECONDS = 30.0  # between two alarms that no worker is free
+FORK_PAUSE_SECONDS = 1.0  # after a fork that failed
 REFILL_SECONDS = 0.3  # a claim just taken needs the processor more than its replacement does
 
 
@@ -47,7 +48,7 @@ class Supervisor:
         self._context.set_forkserver_preload(["tasks.fleet.preload"])
         self._children: dict[int, Child] = {}
         self._stopping = False
-        self._next_renewal = self._next_heartbeat = self._next_alarm = 0.0
+        self._next_renewal = self._next_heartbeat = self._next_alarm = self._next_fork = 0.0
         self._held_back: set[tuple[int, int]] = set()  # (user id, epoch) to be renewed with the next turn
         self._target = settings.FLEET_POOL_SIZE  # until PostgreSQL says what was decided
         self._started = self._surplus_since = boottime()
@@ -107,7 +108,7 @@ class Supervisor:
     @staticmethod
     def _end_for_certain(pid: int, child: Child) -> None:
         """Kill a child that is taken for dead and lives: a forkserver that is killed takes the exit codes along."""
-        if not has_ended(pid, boottime() - child.started):
+        if not has_ended(pid, child.started):
             log.warning("forkserver gone, its worker is killed", pid=pid, user_id=child.user_id or None)
             failpoint("abandoned.before_kill")
             with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
@@ -126,6 +127,8 @@ class Supervisor:
         ]
         if not is_time:
             bound = [one for one in bound if one[1:] in self._held_back]
+        # A dead one's trader is to be free for another worker.
+        bound = [one for one in bound if one[0].process.exitcode is None]
         if bound:
             self._renew_these(bound, now)
         if is_time:
@@ -220,8 +223,7 @@ class Supervisor:
         if idle >= wanted:
             self._short_since = boottime()
         elif waiting > idle or boottime() - self._short_since >= REFILL_SECONDS:
-            for _ in range(min(wanted - idle, settings.FLEET_MAX_WORKERS - len(self._children))):
-                self._fork()
+            self._fork_some(min(wanted - idle, settings.FLEET_MAX_WORKERS - len(self._children)))
         self._shrink(idle - wanted)
         if waiting and not idle and len(self._children) >= settings.FLEET_MAX_WORKERS:
             self._try(self._release_longest_idle)
@@ -237,6 +239,21 @@ class Supervisor:
             for child in idle[:surplus]:
                 child.slot.release = LEAVE_POOL
             log.info("pool made smaller", by=surplus, target=self._target)
+
+    def _fork_some(self, count: int) -> None:
+        """Fork so many workers, as far as the system lets us.
+
+        What it refuses is tried again after a pause. If that lasts, the pool stays below its target, of which the
+        maintenance tells the operators.
+        """
+        if boottime() < self._next_fork:
+            return
+        try:
+            for _ in range(count):
+                self._fork()
+        except (OSError, EOFError) as error:  # no memory, no process id; EOFError: the forkserver had none
+            self._next_fork = boottime() + FORK_PAUSE_SECONDS
+            log.error("no worker could be forked", error=repr(error), workers=len(self._children))
 
     def _fork(self) -> None:
         failpoint("fork.before")

@@ -7,6 +7,7 @@ import sys
 from celery import bootsteps
 from celery.worker.consumer import Consumer
 
+from orders.services.processes import worker_name
 from tasks import routing
 from tasks.fleet import process
 from tasks.fleet.slots import Slot, boottime
@@ -25,8 +26,7 @@ class AttachStep(bootsteps.StartStopStep):
 
 def main(slot: Slot) -> None:
     """Serve the pool, then one trader, then exit. Runs in a child of the fleet's forkserver."""
-    # With the time of its birth: a number of a process comes round again within hours.
-    name = f"worker-{os.getpid()}-{int(boottime() * 10):x}@{socket.gethostname()}"
+    name = worker_name(pid=os.getpid(), host=socket.gethostname())
     slot.progress = boottime()
     process.current = process.WorkerProcess(slot, name)
     app.steps["consumer"].add(AttachStep)

@@ -109,7 +109,15 @@ def test_rejects_on_a_proven_refusal(
 
 @pytest.mark.parametrize(
     ("headers", "seconds"),
-    [({"Retry_After": "7"}, 7.0), ({"Retry_After": "2.5"}, 2.5), ({}, 5.0), ({"Retry_After": "soon"}, 5.0)],
+    [
+        ({"Retry_After": "7"}, 7.0),
+        ({"Retry_After": "2.5"}, 2.5),
+        ({}, 5.0),
+        ({"Retry_After": "soon"}, 5.0),
+        ({"Retry_After": "86400"}, 60.0),
+        ({"Retry_After": "Fri, 31 Dec 2099 23:59:59 GMT"}, 60.0),
+        ({"Retry_After": "Fri, 31 Dec 1999 23:59:59 GMT"}, 0.0),
+    ],
 )
 def test_a_429_is_proven_not_sent(
     adapter: AlpacaAdapter, server: ScriptedServer, headers: dict[str, str], seconds: float

@@ -14,6 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 
+from brokers.alpaca import stream as stream_module
 from brokers.alpaca.adapter import AlpacaAdapter
 from brokers.alpaca.config import AlpacaCredentials, AlpacaEndpoints, AlpacaTimings
 from brokers.alpaca.stream import AlpacaStream
@@ -185,6 +186,37 @@ def test_an_error_in_the_desk_does_not_end_the_stream(
     connection.send(update("next"))
     assert [desk.next(), desk.next()] == ["gap", "next"]
     assert "database down" in caplog.text
+
+
+def test_a_gap_that_could_not_be_told_is_told_though_nothing_follows_it(
+    server: StreamServer,
+    desk: Desk,
+    open_stream: Callable[..., AlpacaStream],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stream_module, "GAP_RETRY_SECONDS", 0.05)
+    stream = open_stream(server.url)
+    connection = server.connections.get(timeout=WAIT_SECONDS)
+    desk.fail_reports, desk.fail_gaps = 1, 3
+    connection.send(update("lost"))
+    assert desk.next() == "gap"
+    assert stream.is_live
+    connection.send(update("next"))
+    assert desk.next() == "next"
+    assert server.connections.empty()
+
+
+def test_a_gap_that_could_not_be_told_when_the_stream_came_back_is_told_soon(
+    server: StreamServer,
+    desk: Desk,
+    open_stream: Callable[..., AlpacaStream],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stream_module, "GAP_RETRY_SECONDS", 0.05)
+    open_stream(server.url)
+    desk.fail_gaps = 2
+    server.connections.get(timeout=WAIT_SECONDS).close()
+    assert desk.next() == "gap"
 
 
 @pytest.mark.parametrize("bad", [update("c", status="levitating"), '{"stream":"trade_updates"}'])

@@ -16,6 +16,7 @@ import traceback
 from pathlib import Path
 
 from tests.chaos.bundle import write_bundle
+from tests.chaos.ending import Ended, ended_by_signals
 from tests.chaos.report import Outcome, table, verdict
 from tests.chaos.run import Options, run
 from tests.chaos.stage import Stage
@@ -29,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = _parse(arguments)
     options = _options(parsed)
     home = _folder() / f"chaos-{options.seed}-{time.strftime('%H%M%S')}"
-    statuses = []
+    statuses: list[int] = []
 
     def judge(stage: Stage, outcome: Outcome) -> None:
         say(table(outcome))
@@ -42,8 +43,13 @@ def main(arguments: list[str] | None = None) -> int:
 
     say(f"Seed {options.seed}. Again: {command_of(options)}")
     try:
-        run(options, home, say, judge)
-    except Exception:  # noqa: BLE001 - whatever stopped the run is told, and told apart from a broken promise
+        with ended_by_signals():
+            run(options, home, say, judge)
+    except Ended:
+        say("The run was ended, and its desk with it.")
+        shutil.rmtree(home, ignore_errors=True)
+        raise
+    except Exception:  # noqa: BLE001 - Python's own status for it is 1, which would say that a promise is broken
         traceback.print_exc()
         if not statuses:
             say(f"The run failed and proves nothing; its folder is {home}. Again: {command_of(options)}")
@@ -83,7 +89,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--every-point",
         action="store_true",
-        help="strike every failpoint twice, however few faults there are",
+        help="fail unless each failpoint (of the focus) was struck twice, as a run of enough faults does anyway",
     )
     parser.add_argument("--keep", action="store_true", help="keep a bundle of a clean run too")
     return parser.parse_args(arguments)

@@ -67,14 +67,15 @@ class Arming:
     def disarm(self) -> list[str]:
         """Take back what nobody has passed; return the names. What was passed until now is seen first."""
         left = failpoints.disarm(self.folder)
-        self._look()
+        self.look()
         return left
 
     def _watch(self) -> None:
         while not self._ended.wait(POLL_SECONDS):
-            self._look()
+            self.look()
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """See who has run into a point until now."""
         with self._looking:
             for path in self.folder.glob("*.hit-*"):
                 mark = (path.name, path.stat().st_mtime_ns)  # a pid may come again

@@ -28,7 +28,7 @@ RESENDS = 3
 """How often TradingView sends an alert again that was answered 5xx; impatient programs do the same with a key."""
 RESEND_SECONDS = 0.4
 TIMEOUT = httpx.Timeout(8.0, connect=2.0)
-ASKING_SECONDS = 15.0
+ASKING_SECONDS = 20.0
 BURST = 12
 BURST_GAP_SECONDS = 0.015
 CENT = Decimal("0.01")
@@ -127,12 +127,19 @@ class Load:
             asyncio.run_coroutine_threadsafe(self._burst(trader), self._loop)
             time.sleep(BURST * BURST_GAP_SECONDS / 2)
 
-    def ask(self, kind: str, trader: Trader, path: str, body: Mapping[str, Any], target: str = "") -> Sent:
-        """Ask for one thing besides, and wait for its answer. Raises TimeoutError."""
+    def insist(self, kind: str, trader: Trader, path: str, body: Mapping[str, Any], target: str = "") -> Sent:
+        """Ask for one thing besides, again and again until an answer comes that is no 5xx; return that one.
+
+        Raises TimeoutError where none comes in time.
+        """
         wish = Wish(kind, trader, f"chaos-{self._seed}-{next(self._numbers)}", path, body, target)
         if self._loop is None:
             raise RuntimeError("the load has not begun")
-        return asyncio.run_coroutine_threadsafe(self._send(wish), self._loop).result(ASKING_SECONDS)
+        asked = asyncio.run_coroutine_threadsafe(self._insist(wish), self._loop)
+        try:
+            return asked.result(ASKING_SECONDS)
+        finally:
+            asked.cancel()
 
     # --- in the load's own thread ---
 
@@ -165,6 +172,13 @@ class Load:
             self._learn(wish, sent)
             if sent.status is not None and sent.status < 500:
                 return
+            await asyncio.sleep(RESEND_SECONDS)
+
+    async def _insist(self, wish: Wish) -> Sent:
+        while True:
+            sent = await self._send(wish)
+            if sent.status is not None and sent.status < 500:
+                return sent
             await asyncio.sleep(RESEND_SECONDS)
 
     async def _send(self, wish: Wish) -> Sent:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from desk.config import CHECKOUT
 from tests.chaos.__main__ import CLEAN, NOT_CLEAN, VERDICT
+from tests.chaos.ending import ended_by_signals
 
 PATCHES = Path(__file__).parent / "mutants"
 LONGEST_SECONDS = 180.0
@@ -110,6 +111,10 @@ def _prove(folder: Path, arguments: Sequence[str]) -> tuple[int, str]:
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGINT)  # it puts its desk away
             output, _ = process.communicate(timeout=ENDING_SECONDS)
+        finally:
+            if process.poll() is None:  # this command is being ended, and its run with it
+                process.terminate()
+                process.communicate(timeout=ENDING_SECONDS)
     return process.returncode, output
 
 
@@ -124,9 +129,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     mutants = [read_mutant(patch) for patch in sorted(PATCHES.glob("*.patch"))]
     chosen = [mutant for mutant in mutants if mutant.name in (parsed.names or [mutant.name])]
     trials = []
-    for mutant in chosen:
-        trials.append(trial := try_mutant(mutant, sound=parsed.sound))
-        print(_line(trial), flush=True)
+    with ended_by_signals():
+        for mutant in chosen:
+            trials.append(trial := try_mutant(mutant, sound=parsed.sound))
+            print(_line(trial), flush=True)
     wanted = "survived" if parsed.sound else KILLED
     failed = [trial for trial in trials if trial.verdict != wanted]
     print("\n".join(["", f"{'mutant':<18}{'breaks':<42}{'verdict':<16}{'s':>5}", *map(_line, trials)]))

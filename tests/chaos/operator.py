@@ -14,7 +14,8 @@ REASON = "seen to by the chaos run"
 LONGEST_SECONDS = 20.0
 _HIRE = f"""
 from django.contrib.auth import get_user_model
-get_user_model().objects.get_or_create(username="{NAME}", defaults={{"is_staff": True, "is_superuser": True}})
+rights = {{"is_staff": True, "is_superuser": True}}
+get_user_model().objects.get_or_create(username="{NAME}", defaults=rights)
 """
 _LETTER = """
 from orders.models import DeadLetter
@@ -63,6 +64,7 @@ class Operator:
         try:
             done = subprocess.run(
                 command,
+                start_new_session=True,  # whoever stops it at a failpoint takes its session for its fleet
                 cwd=self._stage.desk.checkout,
                 env=self._environment,
                 capture_output=True,

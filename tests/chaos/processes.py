@@ -34,6 +34,15 @@ class Process:
         except ProcessLookupError:
             return None
 
+    @property
+    def parent(self) -> "Process | None":
+        """The process that it was forked from: a worker's is its forkserver; None where it is gone."""
+        try:
+            parent = psutil.Process(self.pid).parent()
+        except GONE:
+            return None
+        return Process("forkserver", parent.pid) if parent is not None and _is_forkserver(parent) else None
+
     def send(self, number: int) -> bool:
         """Send a signal; False where it is gone."""
         try:

@@ -44,7 +44,7 @@ class Outcome:
     deadlocks: list[str]
     seconds: float
     troubles: Sequence[str] = field(default_factory=tuple)  # of the stage itself, not of the desk
-    every_point: bool = False  # whether a point that was not struck twice is a failure
+    points: Sequence[str] = ()  # that must have been struck by a kill and by a stop
 
     @property
     def findings(self) -> dict[str, list[str]]:
@@ -53,7 +53,7 @@ class Outcome:
             **self.result.findings,
             "deadlocks": self.deadlocks,
             "not quiet in time": self.rest.unsettled,
-            **({"strikes that are missing": self.missing} if self.every_point else {}),
+            **({"points not struck twice": self.missing} if self.points else {}),
         }
 
     @property
@@ -62,8 +62,11 @@ class Outcome:
 
     @property
     def missing(self) -> list[str]:
-        """Return the strikes that each point of the catalog should have had at least once."""
-        return [f"{name}: {action}" for name, action in missing_strikes(self.hits)]
+        """Return the points that should have been struck by a kill and by a stop, with what they lack."""
+        lacking: dict[str, list[str]] = {}
+        for name, action in missing_strikes(self.points, self.hits):
+            lacking.setdefault(name, []).append(action)
+        return [f"{name} (no {' and no '.join(actions)})" for name, actions in lacking.items()]
 
 
 def table(outcome: Outcome) -> str:
@@ -99,7 +102,7 @@ def table(outcome: Outcome) -> str:
 
 
 def _struck(outcome: Outcome) -> str:
-    lacking = {name for name, _ in missing_strikes(outcome.hits)}
+    lacking = {name for name, _ in missing_strikes(POINTS, outcome.hits)}
     said = f"{len(POINTS) - len(lacking)} of {len(POINTS)}, by a kill and a stop each"
     return f"{said}; {sum(outcome.hits.values())} strikes"
 

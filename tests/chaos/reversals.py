@@ -36,7 +36,7 @@ class Reversals:
             self._hurry.wait(seconds)
             try:
                 action()
-            except Exception:  # noqa: BLE001 - kept for the report: a fault's end must not end the run
+            except Exception:  # noqa: BLE001 - a thread has nobody to raise to: kept, and told in the report
                 self.failures.append(traceback.format_exc(limit=-3))
             with self._changed:
                 self._threads.discard(threading.current_thread())

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -15,11 +13,11 @@ from failpoints.catalog import POINTS
 from tests.chaos import faults
 from tests.chaos.checks import broken_for_good, check_all
 from tests.chaos.load import Load
-from tests.chaos.plan import Plan, make_plan
+from tests.chaos.plan import FAILPOINT, Plan, make_plan
 from tests.chaos.quiet import wait_quiet
 from tests.chaos.report import Injected, Outcome
 from tests.chaos.requests import Journal
-from tests.chaos.roundup import ACTIONS, Strike, play_along, prepare, round_up
+from tests.chaos.roundup import ACTIONS, Strike, playing_along, prepare, round_up
 from tests.chaos.stage import Stage, open_stage
 
 PRICES = {"AAPL": Decimal(227), "F": Decimal(11), "KO": Decimal(71), "MSFT": Decimal(428)}
@@ -41,17 +39,18 @@ class Options:
     traders: int = 10
     per_second: float = 5.0  # requests
     changes: float = 1.0  # how much more often than usual orders are canceled and replaced
-    every_point: bool = False  # strike every failpoint twice, also where there are few faults
+    every_point: bool = False  # strike each failpoint (of the focus) twice, however few faults there are
 
     @property
-    def round_up_seconds(self) -> float:
-        """How long what the plan's faults have not struck is provoked in the end."""
-        return 330.0 if self.every_point else 120.0
+    def points(self) -> tuple[str, ...]:
+        """Every failpoint that must be struck by a kill and by a stop, or the run fails.
 
-    @property
-    def is_full(self) -> bool:
-        """Whether there are faults enough to strike every failpoint twice."""
-        return self.every_point or (not self.focus and self.faults >= len(ACTIONS) * len(POINTS))
+        All of them where the faults are enough for that; none in a shorter run, or one with a focus, unless it is
+        asked for.
+        """
+        if not self.every_point and (self.focus or self.faults < len(ACTIONS) * len(POINTS)):
+            return ()
+        return tuple(name for name in POINTS if not self.focus or _is_in_focus(name, self.focus))
 
     @property
     def plan(self) -> Plan:
@@ -62,6 +61,11 @@ class Options:
             seconds=self.faults / FAULTS_PER_SECOND if self.seconds is None else self.seconds,
             focus=self.focus,
         )
+
+
+def _is_in_focus(point: str, focus: Sequence[str]) -> bool:
+    kinds = [f"{FAILPOINT}{point}:{action}" for action in ACTIONS]
+    return any(kind.startswith(name) for kind in kinds for name in focus)
 
 
 def run(
@@ -87,14 +91,11 @@ def run(
         stage.on_wake = load.burst
         load.start()
         try:
-            if options.is_full:
-                injected = _break_everywhere(stage, plan, load, say, options.round_up_seconds)
-            else:
-                injected = _break(stage, plan, load, say)
+            injected = _break_everywhere(stage, plan, load, options.points, say)
         finally:
             load.end()
-            say("healing")
-            stage.heal()
+        say("healing")
+        stage.heal()
         load.join()
         say("waiting for quiet")
         # A run of a given length is in a hurry: what is broken for good is not waited for.
@@ -110,7 +111,7 @@ def run(
             deadlocks=deadlocks(stage),
             seconds=time.monotonic() - began,
             troubles=list(stage.reversals.failures),
-            every_point=options.every_point,
+            points=options.points,
         )
         if not outcome.result.verdicts.at_venue:
             raise NothingProven("no order has reached the venue")
@@ -133,19 +134,15 @@ def _break(stage: Stage, plan: Plan, load: Load, say: Callable[[str], None]) -> 
 
 
 def _break_everywhere(
-    stage: Stage, plan: Plan, load: Load, say: Callable[[str], None], round_up_seconds: float
+    stage: Stage, plan: Plan, load: Load, points: Sequence[str], say: Callable[[str], None]
 ) -> list[Injected]:
-    """Inject the plan's faults, play scenes beside them, and at the end strike whatever is left."""
+    """Inject the plan's faults, play scenes for these points beside them, and at the end strike whatever is left."""
+    if not points:
+        return _break(stage, plan, load, say)
     scene = prepare(stage, load, plan.seed, PRICES)
-    ended = threading.Event()
-    with ThreadPoolExecutor(1, "scenes") as pool:
-        playing = pool.submit(play_along, scene, ended, say)
-        try:
-            injected = _break(stage, plan, load, say)
-        finally:
-            ended.set()
-        playing.result()
-    round_up(scene, say, round_up_seconds)
+    with playing_along(scene, points, say):
+        injected = _break(stage, plan, load, say)
+    round_up(scene, points, say)
     return injected
 
 

@@ -14,6 +14,12 @@ SHORT = ("--seed", "20", "--faults", "30", "--seconds", "30", "--traders", "6")
 @pytest.mark.timeout(300)
 def test_thirty_faults_lose_nothing_and_send_nothing_twice() -> None:
     command = [sys.executable, "-m", "tests.chaos", *SHORT]
-    done = subprocess.run(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert done.returncode == 0, done.stdout
-    assert "Verdict: zeros" in done.stdout
+    with subprocess.Popen(
+        command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as run:
+        try:
+            said, _ = run.communicate()
+        finally:
+            run.terminate()  # it takes its desk along
+    assert run.returncode == 0, said
+    assert "Verdict: zeros" in said

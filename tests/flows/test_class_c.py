@@ -30,8 +30,15 @@ def trader(floor: Floor) -> Trader:
 
 
 def resolve(floor: Floor, order: Row, *how: str) -> subprocess.CompletedProcess[str]:
+    """Run the command; again while it says that the order may still be on its way."""
     command = ("manage.py", "resolve_order", str(order["id"]), *how)
-    return floor.desk.run(*command, "--operator", OPERATOR, "--reason", "asked the broker's desk")
+    signed = (*command, "--operator", OPERATOR, "--reason", "asked the broker's desk")
+
+    def answered() -> subprocess.CompletedProcess[str] | None:
+        done = floor.desk.run(*signed)
+        return None if "may still be on its way" in done.stderr else done
+
+    return wait_until("the order can be resolved", answered, seconds=40)
 
 
 def kill_sender(floor: Floor, trader: Trader) -> None:

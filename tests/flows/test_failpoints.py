@@ -199,6 +199,7 @@ STIMULI: dict[str, tuple[Callable[[Trial], None], list[str]]] = {
         [
             "lease.before_take",
             "lease.after_take",
+            "claim.marked",
             "submit.before",
             "submit.before_commit",
             "submit.after_commit",

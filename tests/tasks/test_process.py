@@ -1,11 +1,13 @@
-"""A worker process and a PostgreSQL that ends its connection at the worst moment."""
+"""A worker process, and a PostgreSQL or Redis that ends its connection at the worst moment."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 import psycopg
 import pytest
+import redis
 from django.db import InternalError, OperationalError
 
 from orders.models import WorkerLease
@@ -13,6 +15,7 @@ from orders.services.leases import take_lease
 from tasks.fleet import process as module
 from tasks.fleet.process import WorkerProcess
 from tasks.fleet.slots import Slot
+from tasks.routing import POOL_QUEUE, user_queue
 from tests.factories.traders import make_desk
 from tests.pages.rows import make_order
 
@@ -57,6 +60,56 @@ def test_an_internal_error_of_another_kind_is_a_failure(worker: WorkerProcess, w
     with pytest.raises(InternalError):
         worker.work()
     assert waits == []
+
+
+class FakeConsumer:
+    """Celery's consumer, as far as a worker uses it: of a Redis that can fail any change of its queues."""
+
+    def __init__(self) -> None:
+        self.reads = {POOL_QUEUE}
+        self.fails: set[str] = set()
+        self.changes = 0
+        self.task_consumer = SimpleNamespace(consuming_from=lambda queue: queue in self.reads)
+        self.timer = SimpleNamespace(call_repeatedly=lambda *_: None, call_after=lambda *_: None)
+
+    def add_task_queue(self, queue: str) -> None:
+        self._change("add")
+        self.reads.add(queue)
+
+    def cancel_task_queue(self, queue: str) -> None:
+        self._change("cancel")
+        self.reads.remove(queue)
+
+    def _change(self, kind: str) -> None:
+        self.changes += 1
+        if kind in self.fails:
+            raise redis.ConnectionError("cut")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("fails", ["add", "cancel"])
+@pytest.mark.parametrize("back_by", ["tick", "attach"])
+def test_a_worker_reads_its_traders_queue_and_no_other_once_redis_is_back(
+    worker: WorkerProcess, fails: str, back_by: str
+) -> None:
+    desk = make_desk()
+    make_order(desk.account, "NEW")
+    worked: list[int] = []
+    worker.work = lambda: worked.append(1)  # type: ignore[method-assign]
+    consumer = FakeConsumer()
+    worker.attach(cast(Any, consumer))
+    consumer.fails = {fails}
+    worker.claim(desk.user.id)
+    assert worked == [1]
+    consumer.fails = set()
+    if back_by == "tick":
+        worker.tick()
+    else:
+        worker.attach(cast(Any, consumer))
+    assert consumer.reads == {user_queue(desk.user.id)}
+    changes = consumer.changes
+    worker.tick()
+    assert consumer.changes == changes
 
 
 @pytest.mark.django_db(transaction=True)

@@ -152,6 +152,40 @@ def test_there_are_never_more_wanted_than_there_is_room_for(
     assert supervisor._wanted() == 0
 
 
+class NoRoom(FakeProcess):
+    """A process that the system does not give us, until it has room."""
+
+    error: BaseException | None = None
+    pid = 4194305  # no system gives it
+
+    def __init__(self, **_: object) -> None:
+        super().__init__()
+
+    def start(self) -> None:
+        if NoRoom.error is not None:
+            raise NoRoom.error
+
+
+@pytest.mark.parametrize("error", [BlockingIOError(11, "no process"), OSError(12, "no memory"), EOFError()])
+def test_a_fork_that_fails_is_tried_again_after_a_pause_and_takes_nobody_along(
+    supervisor: Supervisor, settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    settings.FLEET_MAX_WORKERS = 3
+    supervisor._target = 2
+    bound = add(supervisor, user_id=7)
+    monkeypatch.setattr(supervisor._context, "Process", NoRoom, raising=False)
+    monkeypatch.setattr(supervisor._claims, "count", lambda: 1)
+    monkeypatch.setattr(NoRoom, "error", error)
+    supervisor._fork_wanted()
+    assert list(supervisor._children.values()) == [bound]
+    monkeypatch.setattr(NoRoom, "error", None)
+    supervisor._fork_wanted()
+    assert supervisor._count_idle() == 0
+    supervisor._next_fork -= module.FORK_PAUSE_SECONDS
+    supervisor._fork_wanted()
+    assert supervisor._count_idle() == 1
+
+
 @pytest.mark.django_db
 def test_the_heartbeat_brings_the_target(supervisor: Supervisor, settings: SettingsWrapper) -> None:
     settings.FLEET_POOL_SIZE = 4
@@ -227,6 +261,24 @@ def test_waiting_for_the_last_worker_to_end_costs_next_to_nothing(
         add(supervisor, ends_at=time.monotonic() + ends_in)
     supervisor._stop_children()
     assert 1 <= len(turns) <= 5
+
+
+def test_the_lease_of_a_worker_that_is_dead_is_not_renewed_while_others_end(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewed: set[tuple[int, int]] = set()
+
+    def renew(held: list[tuple[int, int]]) -> set[int]:
+        renewed.update(held)
+        return {user_id for user_id, _ in held}
+
+    monkeypatch.setattr(module, "renew_leases", renew)
+    monkeypatch.setattr(module, "end_fleet", lambda **_: None)
+    monkeypatch.setattr(module, "STOP_TURN_SECONDS", 0.1)
+    add(supervisor, user_id=7, epoch=1, ends_at=time.monotonic())
+    add(supervisor, user_id=8, epoch=1, ends_at=time.monotonic() + 0.5)
+    supervisor._stop_children()
+    assert renewed == {(8, 1)}
 
 
 def test_a_worker_that_ends_before_it_is_killed_is_no_trouble(

@@ -11,8 +11,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from orders.models import WorkerLease
-from orders.services import leases
+from orders.services import leases, processes
 from orders.services.leases import Fence, LeaseLost, expire_lease, hold_lease, renew_leases, take_lease
+from tasks import host
 from tasks.fleet import process, slots, supervisor
 from tasks.fleet.session import TraderSession
 from tests.factories.traders import make_desk
@@ -28,8 +29,8 @@ def wall_clock_calls(module: ModuleType) -> list[str]:
     return [name for name in names if name in WALL_CLOCKS]
 
 
-@pytest.mark.parametrize("module", [leases, slots, process, supervisor])
-def test_leases_and_deadlines_read_no_wall_clock(module: ModuleType) -> None:
+@pytest.mark.parametrize("module", [leases, slots, process, supervisor, processes, host])
+def test_leases_deadlines_and_ages_of_processes_read_no_wall_clock(module: ModuleType) -> None:
     assert wall_clock_calls(module) == []
 
 

@@ -18,6 +18,7 @@ from orders.services.leases import (
     take_lease,
 )
 from orders.services.outages import is_outage
+from orders.services.processes import worker_name
 from tests.factories.alerts import record_one
 from tests.factories.leases import held_by_another
 from tests.factories.sending import UNKNOWN, send_order
@@ -103,7 +104,7 @@ def test_a_worker_takes_a_lease_anew_whose_epoch_it_was_never_told() -> None:
 def test_a_host_has_as_long_a_name_as_the_system_allows() -> None:
     host = "ip-172-31-101-201.ap-southeast-2.compute.internal".ljust(HOST_NAME_MAX, "x")
     desk = make_desk()
-    worker = f"worker-4194304-{2**32:x}@{host}"
+    worker = worker_name(pid=4194304, host=host)
     fence = take_lease(user_id=desk.user.id, worker=worker, host=host, pid=4194304)
     assert fence is not None
     order = record_one(desk)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from brokers.alpaca.values import UnreadableFact
 from brokers.errors import BrokerUnavailable, OutcomeUnknown
 from brokers.types import ExecType, ExecutionReport, IdempotencyClass, OrdStatus
 from orders.models import AttentionItem, Order, OrderEvent
@@ -20,7 +21,7 @@ from orders.services.verification import verify_account
 from tests.factories.adapters import ScriptedAdapter
 from tests.factories.alerts import record_one
 from tests.factories.reports import make_fill, make_report
-from tests.factories.sending import UNKNOWN, send_order, submit
+from tests.factories.sending import UNKNOWN, resting, send_order, submit
 from tests.factories.traders import Desk
 
 pytestmark = pytest.mark.django_db
@@ -99,6 +100,31 @@ def test_what_provably_never_left_is_never_too_late(desk: Desk, fence: Fence) ->
     late = timezone.now() + dt.timedelta(days=1)
     for cls in (A, B, C):
         assert not repeats_too_late(order, adapter(cls).capabilities, late)
+
+
+# --- an answer that cannot be read ---
+
+
+@pytest.mark.parametrize("cls", [A, B, C])
+def test_an_order_that_is_there_and_cannot_be_read_is_never_sent_again(
+    unknown: Order, fence: Fence, cls: IdempotencyClass
+) -> None:
+    """Asked for by its id it is unreadable; among others it is not listed."""
+    broker = adapter(cls, found=UnreadableFact("unknown order status"), dedupe_window_seconds=60)
+    look_up(unknown, broker, fence, LOOK_UPS + 2)
+    assert unknown.ord_status == OrdStatus.SUBMITTED
+    assert unknown.checks == LOOK_UPS + 2
+    assert kinds(unknown) == [Kind.OUTCOME_UNKNOWN]
+
+
+def test_an_order_that_works_and_cannot_be_read_is_asked_for_again(desk: Desk, fence: Fence) -> None:
+    order = resting(desk, fence)
+    for _ in range(LOOK_UPS + 2):
+        order.refresh_from_db()
+        verify_account(order.account_id, [order], adapter=adapter(A), fence=fence)  # type: ignore[arg-type]
+    order.refresh_from_db()
+    assert (order.ord_status, order.attempt) == (OrdStatus.NEW, 1)
+    assert order.next_check_at is not None
 
 
 # --- class C ---

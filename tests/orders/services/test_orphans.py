@@ -21,6 +21,7 @@ from orders.services.orphans import NO_FLEET, orphan_leases, settle_what_healed
 from tasks import orphans, queues, routing
 from tasks.host import is_gone
 from tests.factories.alerts import record_one
+from tests.factories.leases import lease_of
 from tests.factories.traders import Desk, make_desk
 from tests.pages.rows import make_order
 
@@ -105,18 +106,10 @@ def test_a_lease_that_has_moved_on_meanwhile_is_left_alone(desk: Desk, dead_pid:
     assert stands(desk.user.id)
 
 
-def test_a_process_that_took_over_the_number_is_another() -> None:
-    now = timezone.now()
-    assert not is_gone(os.getpid(), now)
-    assert is_gone(os.getpid(), now - dt.timedelta(days=1))
-    assert not is_gone(os.getpid(), None)
-
-
-def test_a_process_that_nobody_waits_for_is_gone() -> None:
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and stays a zombie
-    assert is_gone(process.pid, None)
-    process.wait()
+def test_a_clock_set_forward_since_the_claim_ends_no_lease(desk: Desk) -> None:
+    lease_of(desk, host=HERE, pid=os.getpid())
+    WorkerLease.objects.update(claimed_at=Now() - dt.timedelta(days=1))
+    assert orphan_leases(here=HERE, is_gone=is_gone) == []
 
 
 def test_a_lease_of_another_host_is_judged_by_its_fleet(desk: Desk, dead_pid: int) -> None:

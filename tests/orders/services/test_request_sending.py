@@ -71,6 +71,17 @@ def test_a_refused_cancel_leaves_the_order_working_and_has_it_checked_at_once(
     assert asked.order.next_check_at <= timezone.now()
 
 
+def test_a_refusal_that_is_told_again_does_not_refuse_the_next_cancel(order: Order, fence: Fence) -> None:
+    refusal = make_report(order, ExecType.CANCEL_REJECTED, text="no")
+    first = send(request(order), ScriptedAdapter(), fence)
+    hear(order, refusal)
+    second = send(request(order), ScriptedAdapter(), fence)
+    hear(order, refusal)
+    assert (status_of(first), status_of(second)) == ("REFUSED", "PENDING")
+    hear(order, make_report(order, ExecType.CANCEL_REJECTED, text="no"))
+    assert status_of(second) == "REFUSED"
+
+
 def test_a_cancel_that_was_not_sent_is_sent_again(order: Order, fence: Fence) -> None:
     asked = send(request(order), ScriptedAdapter(cancel=BrokerUnavailable("no connection")), fence)
     assert (asked.status, asked.order.ord_status) == ("RECORDED", OrdStatus.NEW)

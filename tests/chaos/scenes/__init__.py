@@ -1,0 +1,64 @@
+"""Scenes: what leads a desk past the points that chance seldom brings it to.
+
+A scene is played once the points that it is about are armed. Each takes back what it has done, or leaves that to the
+stage's reversals, so that healing takes it back in any case. One that did not come off is played again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.chaos.scenes import fleet, orders, requests, upkeep
+from tests.chaos.scenes.scene import Scene
+
+Play = Callable[[Scene], None]
+
+SCENES: dict[str, Play] = {
+    "abandoned.": fleet.forkserver_dies,
+    "adopt.": orders.adopt,
+    "attention.before": orders.unusable_account,
+    "attention.settled": upkeep.sweeps_come_by,
+    "dead_letter.": upkeep.dead_letter,
+    "deny.": orders.put_back,
+    "disowned.": fleet.disowned,
+    "fills.": orders.lost_answers,
+    "gap.": requests.cut_streams,
+    "lease.after_release": fleet.fleet_ends,
+    "lease.after_retake": fleet.lost_leases,
+    "lease.before_release": fleet.fleet_ends,
+    "lease.before_retake": fleet.lost_leases,
+    "leave_pool.": fleet.pool_target,
+    "lookup.fills": orders.never_sent,
+    "lookup.listed": orders.never_sent,
+    "lookup.": orders.lost_answers,
+    "orphan.lease.": fleet.orphaned_lease,
+    "orphan.queue.": upkeep.queue_of_nobody,
+    "orphan.": upkeep.sweeps_come_by,
+    "pool.": fleet.pool_target,
+    "postpone.": orders.unusable_account,
+    "reap.": fleet.worker_dies,
+    "replaced.": requests.late_replace,
+    "request.check.": requests.lost_cancel,
+    "request.put_off.": orders.unusable_account,
+    "resolve.adopt.": orders.adopt,
+    "resolve.never_sent.": orders.never_sent,
+    "send.duplicate": orders.send_duplicate,
+    "shrink.": fleet.pool_target,
+    "stop.": fleet.fleet_ends,
+    "sweep.pool.": fleet.pool_target,
+    "sweep.": upkeep.sweeps_come_by,
+    "undo.": orders.put_back,
+    "unknown.": orders.lost_answers,
+    "wedged.": fleet.wedged,
+}
+"""Which scene leads past a point, by how its name begins; the first that fits."""
+
+
+def scene_of(point: str) -> Play:
+    """Return the scene that leads past a point; an ordinary day passes all that need no other."""
+    return next((play for start, play in SCENES.items() if point.startswith(start)), orders.everyday)
+
+
+def is_rare(point: str) -> bool:
+    """Say whether a point needs a scene of its own."""
+    return scene_of(point) is not orders.everyday
