@@ -13,9 +13,12 @@ from tests.pages.rows import (
     make_account,
     make_event,
     make_fill,
+    make_leg,
     make_order,
+    make_position,
     make_request,
     make_strategy,
+    make_trade,
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -50,9 +53,26 @@ def test_no_page_scrolls_sideways_on_a_phone(tab: Page, ann: User, scheme: Liter
     make_event(order, worker="user.1234567890@a-host-with-a-long-name.example.org", data={"k": "v" * 200})
     make_fill(order, "123456.123456789", "98765.123456789")
     tab.emulate_media(color_scheme=scheme)
-    for width in (320, 390, 800, 1100):
+    make_position(account, "BTC/USDT-PERP", "-123456.123456789", cost="-12193254.061118739", fees="1234.5678")
+    trade = make_trade(
+        account,
+        strategy=strategy,
+        symbol="BTC/USDT-PERP",
+        side="SHORT",
+        entry_qty="123456.123456789",
+        entry_amount="12193254.061118739",
+        exit_qty="100000.1",
+        exit_amount="9876543.21",
+        realized_pnl="-1234567.891234567",
+    )
+    for _ in range(4):
+        make_leg(trade, order)
+        order = make_order(account, strategy=strategy, order_qty="123456.123456789", symbol="BTC/USDT-PERP")
+    own = (f"/orders/{order.pk}/", f"/trades/{trade.pk}/")
+    lists = ("/orders/", "/orders/new/", "/positions/", "/trades/", "/strategies/", "/nothing/")
+    for width in (320, 390, 800, 1100, 1280):
         tab.set_viewport_size({"width": width, "height": 844})
-        for url in ("/orders/", f"/orders/{order.pk}/", "/orders/new/", "/strategies/", "/nothing/"):
+        for url in (*lists, *own):
             tab.goto(url)
             assert sticking_out(tab) == [], f"{url} at {width}"
 
@@ -61,7 +81,13 @@ def test_text_stands_out_from_its_ground(tab: Page, ann: User) -> None:
     account = make_account(ann)
     for ord_status in ("NEW", "SUBMITTED", "FILLED", "REJECTED", "CANCELED", "INITIALIZED"):
         make_order(account, ord_status, side="SELL" if ord_status == "NEW" else "BUY")
+    make_position(account, realized_pnl="-3.5")
+    make_position(account, "TSLA", "-2", realized_pnl="7")
+    make_trade(account, "ORDERED", side="SHORT")
+    make_trade(account, "CLOSED", realized_pnl="-10")
+    trade = make_trade(account, "CLOSED")
     for scheme in ("light", "dark"):
         tab.emulate_media(color_scheme=scheme)
-        tab.goto("/orders/")
-        assert tab.evaluate(CONTRAST) == []
+        for url in ("/orders/", "/positions/", "/trades/", f"/trades/{trade.pk}/"):
+            tab.goto(url)
+            assert tab.evaluate(CONTRAST) == [], f"{url} in {scheme}"
