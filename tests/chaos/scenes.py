@@ -323,6 +323,14 @@ def pool_target(scene: Set) -> None:
     scene.waits_for(*names, "shrink.before", "leave_pool.before", seconds=9)
 
 
+def market_hours(scene: Set) -> None:
+    """The markets' calendars were read too long ago: they are read anew."""
+    scene.stage.query(
+        "UPDATE orders_marketsession SET refreshed_at = refreshed_at - interval '2 days' RETURNING id"
+    )
+    scene.waits_for("hours.before_commit", "hours.after_commit", seconds=9)
+
+
 def queue_of_nobody(scene: Set) -> None:
     """A message lies in the queue of a trader who does not exist."""
     with scene.stage.redis() as client:
@@ -359,6 +367,7 @@ SCENES: dict[str, Callable[[Set], None]] = {
     "adopt.": adopt,
     "dead_letter.": dead_letter,
     "disowned.": disowned,
+    "hours.": market_hours,
     "leave_pool.": pool_target,
     "orphan.lease.": orphaned_lease,
     "orphan.queue.": queue_of_nobody,
