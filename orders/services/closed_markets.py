@@ -65,4 +65,4 @@ def hold_back(change: Change, closed: Closed, *, until: dt.datetime | None, at: 
         change.set(eligible_at=closed.opens_at)
         return
     change.set(eligible_at=until, next_check_at=until or order.next_check_at)
-    change.note("Postponed", at=at, data={"reason": MARKET_CLOSED, "why": closed.words})
+    change.note("HeldBack", at=at, data={"reason": MARKET_CLOSED, "why": closed.words})

@@ -135,9 +135,8 @@ def begin_submission(
             return None
         # What has waited for the opening may find that the market stays closed today after all.
         closed = closed_market(order, now) if order.eligible_at is not None else None
-        if closed is not None:
-            _hold_back(order, closed, until=closed.opens_at, origin=Origin("worker", fence))
-            return order if order.ended else None
+        if closed is not None and cancel is None:
+            return _hold_back(order, closed, until=closed.opens_at, origin=Origin("worker", fence))
         if is_too_old(order, now):
             _deny(order, "TOO_OLD", "The entry was not sent before it grew too old.", Origin("worker", fence))
             return Applied(order, changed=True, missing_fills=False)
@@ -237,10 +236,10 @@ def meet_closed_market(sending: Sending, error: MarketClosed, *, fence: Fence) -
         origin = Origin("worker", fence)
         change_order(order, NotSentEvent(str(error)[:200]), at=now, origin=origin)
         closed = closed_at_broker(order, error, now)
-        _hold_back(order, closed, until=_eligible_at(sending, error), origin=origin)
+        applied = _hold_back(order, closed, until=_eligible_at(sending, error), origin=origin)
         failpoint("undo.before_commit")
     failpoint("undo.after_commit")
-    return Applied(order, changed=True, missing_fills=False) if order.ended else None
+    return applied
 
 
 @retried
@@ -324,10 +323,12 @@ def _deny(order: Order, reason: str, text: str, origin: Origin) -> None:
     change.save(keep_following=order.attempt > 0)
 
 
-def _hold_back(order: Order, closed: Closed, *, until: dt.datetime | None, origin: Origin) -> None:
+def _hold_back(order: Order, closed: Closed, *, until: dt.datetime | None, origin: Origin) -> Applied | None:
+    """Have the order wait, or deny it; return it where it was denied."""
     change = Change(order, origin)
     hold_back(change, closed, until=until, at=timezone.now())
     change.save(keep_following=order.attempt > 0)
+    return Applied(order, changed=True, missing_fills=False) if order.ended else None
 
 
 def is_too_old(order: Order, now: dt.datetime) -> bool:

@@ -37,7 +37,7 @@ EVENTS = {
     "NotSent": "Proven not sent; it is tried again",
     "Postponed": "Its account cannot be opened; it is tried again",
     "Denied": "Denied by the desk",
-    "Postponed": "Put off",
+    "HeldBack": "It waits for its market to open",
     "OutcomeUnknown": "The broker's answer did not come",
     "PendingNew": "Received by the broker",
     "Acknowledged": "Accepted by the broker",

@@ -141,7 +141,7 @@ def opened(order: Order) -> None:
     """Let the time pass: the opening that the order waits for was an hour ago."""
     at = timezone.now() - dt.timedelta(hours=1)
     MarketSession.objects.filter(opens_at__gt=timezone.now()).update(
-        opens_at=at, closes_at=at + dt.timedelta(hours=6)
+        day=at.date(), opens_at=at, closes_at=at + dt.timedelta(hours=6)
     )
     Order.objects.filter(pk=order.pk).update(eligible_at=at, next_check_at=at)
     keep_session("XNYS", at + dt.timedelta(days=3))
@@ -165,7 +165,7 @@ def test_a_day_that_stays_closed_after_all_is_waited_through(patient: Desk) -> N
     order = stored(order)
     assert (order.ord_status, order.reason) == (OrdStatus.INITIALIZED, "MARKET_CLOSED")
     assert order.eligible_at == order.next_check_at == following.opens_at
-    assert events(order) == ["Recorded", "Postponed", "Postponed"]
+    assert events(order) == ["Recorded", "HeldBack", "HeldBack"]
 
 
 @pytest.mark.parametrize("market", ["XNYS", "24/7", ""])

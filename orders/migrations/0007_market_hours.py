@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orders", "0005_resolution"),
+        ("orders", "0006_request_keys"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
