@@ -6,17 +6,22 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import cast
 
+from brokers.hours.markets import AROUND_THE_CLOCK
 from brokers.types import Capabilities
 
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """One broker. ``module`` holds CAPABILITIES and ``open_adapter``; no SDK is loaded with it."""
+    """One broker. ``module`` holds CAPABILITIES and ``open_adapter``; no SDK is loaded with it.
+
+    ``market`` is the code of the market that its accounts trade unless they say otherwise.
+    """
 
     name: str
     title: str
     is_simulation: bool
     credential_fields: tuple[str, ...]
+    market: str
     module: str = field(repr=False)
 
     @property
@@ -28,13 +33,16 @@ class Broker:
 _BROKERS = {
     broker.name: broker
     for broker in (
-        Broker("alpaca", "Alpaca", False, ("key_id", "secret"), "brokers.alpaca.factory"),
-        Broker("paper", "Paper exchange", True, ("key_id", "secret"), "brokers.paper.factory"),
+        Broker("alpaca", "Alpaca", False, ("key_id", "secret"), "XNYS", "brokers.alpaca.factory"),
+        Broker(
+            "paper", "Paper exchange", True, ("key_id", "secret"), AROUND_THE_CLOCK, "brokers.paper.factory"
+        ),
         Broker(
             "paper_c",
             "Paper exchange that takes an id twice",
             True,
             ("key_id", "secret"),
+            AROUND_THE_CLOCK,
             "brokers.paper.class_c",
         ),
     )

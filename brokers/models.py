@@ -3,6 +3,8 @@
 from django.conf import settings
 from django.db import models
 
+from brokers.catalog import get_broker
+from brokers.hours.markets import CHOICES, MARKETS, market_of
 from brokers.ids import new_id
 
 
@@ -21,6 +23,12 @@ class BrokerAccount(models.Model):
     external_id = models.CharField(max_length=64, blank=True, help_text="The broker's own id of the account.")
     sealed_credentials = models.TextField(help_text="Opened by the trader's worker only.")
     simulation = models.BooleanField(help_text="No real money moves here.")
+    market = models.CharField(
+        max_length=8,
+        choices=CHOICES,
+        blank=True,
+        help_text="Whose hours count. Empty: the broker's usual one.",
+    )
     verified_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -32,6 +40,9 @@ class BrokerAccount(models.Model):
                 name="brokeraccount_broker_known",
             ),
             models.CheckConstraint(
+                condition=models.Q(market__in=["", *MARKETS]), name="brokeraccount_market_known"
+            ),
+            models.CheckConstraint(
                 condition=~models.Q(broker__in=["paper", "paper_c"]) | models.Q(simulation=True),
                 name="brokeraccount_paper_is_simulation",
             ),
@@ -39,3 +50,12 @@ class BrokerAccount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.label} ({self.broker})"
+
+    @property
+    def trades_on(self) -> str:
+        """The code of the market whose hours count for this account."""
+        return self.market or get_broker(self.broker).market
+
+    def market_of(self, symbol: str) -> str:
+        """Return the code of the market that this symbol trades on here."""
+        return market_of(self.trades_on, symbol)

@@ -107,6 +107,10 @@ POINTS: dict[str, str] = {
     "sweep.pool.after": "the pool manager has decided, the lock is not released",
     "pool.decide.before_commit": "a new target for the pool is written, not committed",
     "pool.decide.after_commit": "a new target for the pool is written; no fleet knows",
+    "sweep.market_hours.before": "the sweep for market hours has begun; nothing is read",
+    "sweep.market_hours.after": "the hours are looked after",
+    "hours.before_commit": "new sessions of the markets are written, not committed",
+    "hours.after_commit": "new sessions of the markets are written; other processes do not know yet",
     # dead letters
     "dead_letter.before_commit": "a task failed once too often: its dead letter is written, not committed",
     "dead_letter.after_commit": "a dead letter is written, or counted on",

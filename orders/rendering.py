@@ -33,6 +33,7 @@ def order_json(order: Order) -> dict[str, Any]:
         "auto_exit": order.auto_exit,
         "exit_quantity": decimal_text(order.exit_quantity),
         "position_before": decimal_text(order.position_before),
+        "eligible_at": time_text(order.eligible_at),
         "submitted_at": time_text(order.submitted_at),
         "transact_time": time_text(order.transact_time),
     }

@@ -6,6 +6,7 @@ from celery import shared_task
 from failpoints import failpoint
 from orders.selectors import users_with_due_orders
 from orders.services.heartbeats import beat_schedule
+from orders.services.market_hours import refresh_market_hours, watch_market_hours
 from orders.services.pool import decide_target
 from orders.services.sweeping import sweep_lock
 from tasks.dispatch import nudge
@@ -46,3 +47,21 @@ def pool() -> None:
             failpoint("sweep.pool.after")
             if decided is not None:
                 log.info("pool target", size=decided.size, **decided.demand)
+
+
+@shared_task(name="sweeps.market_hours")
+def market_hours() -> None:
+    """Read the exchange calendars anew once a day, and alarm where hours are not known for long any more.
+
+    Where they cannot be read the task fails, and becomes a dead letter in time.
+    """
+    failpoint("sweep.market_hours.before")
+    try:
+        read = refresh_market_hours(only_if_due=True)
+    finally:
+        short = watch_market_hours()
+    failpoint("sweep.market_hours.after")
+    if read:
+        log.info("market hours read", **read)
+    if short:
+        log.error("market hours missing", markets=short)

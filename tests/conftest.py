@@ -76,6 +76,15 @@ def django_db_setup(postgres_cluster: str, django_db_blocker: pytest_django.Djan
         setup_databases(verbosity=0, interactive=False, aliases=["default", "owner"])
 
 
+@pytest.fixture(autouse=True)
+def forgotten_hours() -> Iterator[None]:
+    """Keep no market's hours from one test to the next: a process reads them every half minute only."""
+    yield
+    from orders.hours import forget_hours
+
+    forget_hours()
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Return the path of the system's Chromium; a machine without one fails, it does not skip."""

@@ -4,6 +4,7 @@ A setting ``NAME`` that holds a secret can be given as ``NAME_FILE``, the path o
 ``.env.example`` has a line for each.
 """
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -253,6 +254,7 @@ WEBHOOK_BUDGET_SECONDS = env.float("WEBHOOK_BUDGET_SECONDS", default=2.5)
 ORDER_BUDGET_SECONDS = env.float("ORDER_BUDGET_SECONDS", default=30.0)
 REPLY_MAX_WAITERS = env.int("REPLY_MAX_WAITERS", default=500)
 ENTRY_MAX_AGE_SECONDS = env.int("ENTRY_MAX_AGE_SECONDS", default=60)
+MARKET_HOURS_REFRESH_SECONDS = env.int("MARKET_HOURS_REFRESH_SECONDS", default=86_400)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 # --- the fleet ------------------------------------------------------------------------------------
@@ -288,6 +290,7 @@ VERIFY_SLOW_SECONDS = env.float("VERIFY_SLOW_SECONDS", default=300.0)
 SWEEP_DUE_SECONDS = env.int("SWEEP_DUE_SECONDS", default=2)
 SWEEP_ORPHANS_SECONDS = env.int("SWEEP_ORPHANS_SECONDS", default=60)
 SWEEP_POOL_SECONDS = env.int("SWEEP_POOL_SECONDS", default=300)
+SWEEP_MARKET_HOURS_SECONDS = env.int("SWEEP_MARKET_HOURS_SECONDS", default=300)
 
 CELERY_BEAT_SCHEDULE = {
     # A run that could not start in time is of no use: the next one does its work.
@@ -305,6 +308,12 @@ CELERY_BEAT_SCHEDULE = {
         "task": "sweeps.pool",
         "schedule": SWEEP_POOL_SECONDS,
         "options": {"queue": "sweeps", "expires": SWEEP_POOL_SECONDS},
+    },
+    "sweeps.market_hours": {
+        "task": "sweeps.market_hours",
+        "schedule": SWEEP_MARKET_HOURS_SECONDS,
+        "start_time": datetime(2026, 1, 1, tzinfo=UTC),  # long ago: a fresh desk's first run is at once
+        "options": {"queue": "sweeps", "expires": SWEEP_MARKET_HOURS_SECONDS},
     },
 }
 

@@ -47,6 +47,9 @@ class OrderSerializer(serializers.Serializer[Order]):
     auto_exit = serializers.BooleanField()
     exit_quantity = _decimal(allow_null=True)
     position_before = _decimal(allow_null=True)
+    eligible_at = serializers.DateTimeField(
+        allow_null=True, help_text="Not sent before then; with MARKET_CLOSED, when the market opens."
+    )
     submitted_at = serializers.DateTimeField(allow_null=True)
     transact_time = serializers.DateTimeField(allow_null=True)
 
@@ -199,6 +202,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
 class AccountSerializer(serializers.ModelSerializer[BrokerAccount]):
     """A broker account; its credentials are never shown."""
 
+    market = serializers.CharField(source="trades_on", help_text="Whose hours count: a MIC, or `24/7`.")
     verified = serializers.SerializerMethodField()
 
     class Meta:
@@ -207,6 +211,7 @@ class AccountSerializer(serializers.ModelSerializer[BrokerAccount]):
             "id",
             "label",
             "broker",
+            "market",
             "external_id",
             "simulation",
             "verified",

@@ -10,10 +10,13 @@ from django import forms
 from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Model
 from django.http import QueryDict
+from django.utils import timezone
 
+from brokers.hours.wording import closed_words
 from brokers.models import BrokerAccount
 from brokers.types import OrdType, PositionEffect, Side, TimeInForce
 from orders.forms.numbers import number_field, plain_text
+from orders.hours import hours_of
 from orders.intake.fields import FieldError, InvalidFields
 from orders.intake.order_request import OrderRequest, parse_order_request
 from orders.intake.strict_json import MalformedBody
@@ -83,6 +86,20 @@ class ManualOrderForm(forms.Form):
         account = cast(AccountChoiceField, self.fields["account"])
         # Simulation comes first: what stands there unasked moves no money.
         account.queryset = BrokerAccount.objects.filter(user=user.pk).order_by("-simulation", "label")
+
+    @property
+    def closed_markets(self) -> list[str]:
+        """Say which of the accounts' markets are closed now, and until when, a sentence each."""
+        accounts = cast(AccountChoiceField, self.fields["account"]).queryset or ()
+        now = timezone.now()
+        labels: dict[str, list[str]] = {}
+        for account in accounts:
+            labels.setdefault(account.trades_on, []).append(account.label)
+        return [
+            f"{', '.join(names)}: {closed_words(hours.market, hours.next_open(now))}"
+            for hours, names in ((hours_of(code), names) for code, names in labels.items())
+            if hours.is_closed(now)
+        ]
 
     @property
     def idempotency_key(self) -> str:

@@ -7,6 +7,7 @@ from orders.models.event import OrderEvent
 from orders.models.execution import Execution
 from orders.models.heartbeat import Heartbeat
 from orders.models.lease import WorkerLease
+from orders.models.market_hours import MarketOverride, MarketSession
 from orders.models.order import Order, Source
 from orders.models.pool import PoolTarget
 from orders.models.position import Position
@@ -23,6 +24,8 @@ __all__ = [
     "DeadLetter",
     "Execution",
     "Heartbeat",
+    "MarketOverride",
+    "MarketSession",
     "Order",
     "OrderEvent",
     "OrderQuota",

@@ -22,6 +22,7 @@ class AttentionItem(models.Model):
         REQUEST_UNANSWERED = "REQUEST_UNANSWERED", "A cancel or replace is not answered"
         DEAD_LETTER = "DEAD_LETTER", "A task failed again and again"
         ORPHAN = "ORPHAN", "Something without its counterpart"
+        MARKET_HOURS_MISSING = "MARKET_HOURS_MISSING", "A market's hours are not known for long"
         UNMATCHED_REPORT = "UNMATCHED_REPORT", "A broker's report of no order of ours"
         BROKER_COUNTS_LESS = "BROKER_COUNTS_LESS", "The broker counts fewer fills than the desk"
 

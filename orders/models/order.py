@@ -73,7 +73,11 @@ class Order(models.Model):
     # Sending and following it.
     attempt = models.PositiveIntegerField(default=0)
     epoch = models.BigIntegerField(null=True, blank=True, help_text="Of the lease that sent it last.")
-    eligible_at = models.DateTimeField(null=True, blank=True, help_text="Not to be sent before.")
+    eligible_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Not to be sent before. Of one that was denied because its market is closed: when that opens.",
+    )
     next_check_at = models.DateTimeField(null=True, blank=True, help_text="When somebody must look again.")
     checks = models.PositiveIntegerField(default=0)
 

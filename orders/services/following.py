@@ -13,13 +13,16 @@ def next_check(order: Order, now: dt.datetime) -> dt.datetime:
 
     | order | when |
     |---|---|
-    | recorded, not sent | ``UNDELIVERED_SECONDS``: its doorbell may have been lost |
+    | recorded, not sent | ``UNDELIVERED_SECONDS``: its doorbell may have been lost; not before it may be sent |
     | in flight | ``UNRESOLVED_SECONDS``: whoever finds it like this later looks it up |
     | outcome unknown | ``LOOKUP_DELAYS_SECONDS`` (0, 1, 2, 4), then every ``VERIFY_RETRY_SECONDS`` |
     | market order, not filled | ``VERIFY_FIRST_SECONDS`` (2), then every ``VERIFY_RETRY_SECONDS`` (30) |
     | resting order | the same for ``VERIFY_RETRIES`` times, then every ``VERIFY_SLOW_SECONDS`` (300) |
     """
-    return now + dt.timedelta(seconds=_delay_seconds(order))
+    at = now + dt.timedelta(seconds=_delay_seconds(order))
+    if order.ord_status == OrdStatus.INITIALIZED and order.eligible_at is not None:
+        return max(at, order.eligible_at)
+    return at
 
 
 def _delay_seconds(order: Order) -> float:

@@ -17,7 +17,8 @@ from orders.intake.order_request import OrderRequest
 from orders.intake.sizing import SizingCode, SizingError
 from orders.models import Order, Signal, Source, Strategy, Trader
 from orders.selectors import first_order_of
-from orders.services.changes import Origin, project, write_event
+from orders.services.changes import Change, Origin, project, write_event
+from orders.services.closed_markets import closed_market, hold_back
 from orders.services.following import next_check
 from orders.services.journal import record_entry
 from orders.services.quantities import entry_quantity, exit_quantity
@@ -226,4 +227,14 @@ def _write_order(
     write_event(order, kind="Recorded", at=now, origin=origin, data={"order_qty": str(order_qty)})
     if order.position_effect == PositionEffect.OPEN:
         record_entry(order)
+    _check_market(order, now)
     return order
+
+
+def _check_market(order: Order, now: dt.datetime) -> None:
+    """Deny an entry whose market is closed, or have it wait for the opening; an exit is sent whenever it comes."""
+    closed = closed_market(order, now)
+    if closed is not None:
+        change = Change(order, Origin("web"))
+        hold_back(change, closed, until=closed.opens_at, at=now)
+        change.save()

@@ -48,6 +48,7 @@ class TraderOptions:
     """What the new traders may do. ``symbols`` empty: every symbol; a limit of None: the plan's.
 
     ``idempotency_class`` is that of their paper accounts: A takes a client order id once, C as often as it comes.
+    ``market`` is the code of the market whose hours count; '' is the paper exchange's, which never closes.
     """
 
     symbols: Sequence[str] = ()
@@ -57,6 +58,7 @@ class TraderOptions:
     verified: bool = True
     cash: Decimal = CASH
     idempotency_class: IdempotencyClass = IdempotencyClass.A
+    market: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -100,7 +102,7 @@ def create_traders(*, count: int, options: TraderOptions) -> list[NewTrader]:
             [new_trader(login.user, plan, options) for login in logins], batch_size=ROWS_A_STATEMENT
         )
         accounts = [
-            new_account(login.user, paper, verified=options.verified, broker=broker)
+            new_account(login.user, paper, verified=options.verified, broker=broker, market=options.market)
             for login, paper in zip(logins, opened, strict=True)
         ]
         BrokerAccount.objects.bulk_create(accounts, batch_size=ROWS_A_STATEMENT)
@@ -164,6 +166,7 @@ def new_account(
     *,
     verified: bool,
     broker: BrokerAccount.Broker = BrokerAccount.Broker.PAPER,
+    market: str = "",
 ) -> BrokerAccount:
     """Return the unsaved account of a saved user, its credentials sealed for the trader's worker."""
     account = BrokerAccount(
@@ -172,6 +175,7 @@ def new_account(
         label="Paper",
         external_id=paper.account_id,
         simulation=True,
+        market=market,
         verified_at=timezone.now() if verified else None,
     )
     credentials = json.dumps({"key_id": paper.key_id, "secret": paper.secret}).encode()

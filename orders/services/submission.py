@@ -33,6 +33,13 @@ from failpoints import failpoint
 from orders.models import AttentionItem, Order, OrderRequest
 from orders.services.attention import open_item
 from orders.services.changes import Change, Origin, change_order, lock_order, write_event
+from orders.services.closed_markets import (
+    Closed,
+    closed_at_broker,
+    closed_market,
+    hold_back,
+    queues_for_open,
+)
 from orders.services.executions import Applied, apply_execution_reports
 from orders.services.leases import Fence, LeaseLost, hold_lease
 from orders.services.repeating import repeats_too_late
@@ -83,6 +90,8 @@ def submit_order(
     except OrderRejected as error:
         failpoint("send.after")
         return Applied(refuse_submission(sending, error, fence=fence, sent_at=sent_at), True, False)
+    except MarketClosed as error:
+        return meet_closed_market(sending, error, fence=fence)
     except NotSent as error:
         undo_submission(
             order_id, sending.attempt, str(error), eligible_at=_eligible_at(sending, error), fence=fence
@@ -124,6 +133,10 @@ def begin_submission(
         now = timezone.now()
         if order.ord_status != OrdStatus.INITIALIZED or (order.eligible_at and order.eligible_at > now):
             return None
+        # What has waited for the opening may find that the market stays closed today after all.
+        closed = closed_market(order, now) if order.eligible_at is not None else None
+        if closed is not None and cancel is None:
+            return _hold_back(order, closed, until=closed.opens_at, origin=Origin("worker", fence))
         if is_too_old(order, now):
             _deny(order, "TOO_OLD", "The entry was not sent before it grew too old.", Origin("worker", fence))
             return Applied(order, changed=True, missing_fills=False)
@@ -140,6 +153,8 @@ def begin_submission(
                 "epoch": fence.epoch,
                 "submitted_at": order.submitted_at or now,
                 "eligible_at": None,
+                "reason": "",
+                "text": "",
             },
         )
         failpoint("submit.before_commit")
@@ -205,6 +220,26 @@ def undo_submission(
         failpoint("undo.before_commit")
     failpoint("undo.after_commit")
     return True
+
+
+@retried
+def meet_closed_market(sending: Sending, error: MarketClosed, *, fence: Fence) -> Applied | None:
+    """Take back a sending that the broker has not taken because its market is closed, and say when that opens.
+
+    An entry that does not wait for the opening is denied and returned. Nothing where another attempt has begun since.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        order = lock_order(sending.order_id)
+        if order.ord_status != OrdStatus.SUBMITTED or order.attempt != sending.attempt:
+            return None
+        origin = Origin("worker", fence)
+        change_order(order, NotSentEvent(str(error)[:200]), at=now, origin=origin)
+        closed = closed_at_broker(order, error, now)
+        applied = _hold_back(order, closed, until=_eligible_at(sending, error), origin=origin)
+        failpoint("undo.before_commit")
+    failpoint("undo.after_commit")
+    return applied
 
 
 @retried
@@ -288,12 +323,20 @@ def _deny(order: Order, reason: str, text: str, origin: Origin) -> None:
     change.save(keep_following=order.attempt > 0)
 
 
+def _hold_back(order: Order, closed: Closed, *, until: dt.datetime | None, origin: Origin) -> Applied | None:
+    """Have the order wait, or deny it; return it where it was denied."""
+    change = Change(order, origin)
+    hold_back(change, closed, until=until, at=timezone.now())
+    change.save(keep_following=order.attempt > 0)
+    return Applied(order, changed=True, missing_fills=False) if order.ended else None
+
+
 def is_too_old(order: Order, now: dt.datetime) -> bool:
     """Say whether an entry waited so long that it is not what the trader wants any more; an exit always is."""
     young = now - order.received_at <= dt.timedelta(seconds=settings.ENTRY_MAX_AGE_SECONDS)
     if young or order.position_effect == PositionEffect.CLOSE:
         return False
-    return order.strategy is None or not order.strategy.queues_for_open
+    return not queues_for_open(order)
 
 
 def backoff_seconds(attempt: int) -> float:

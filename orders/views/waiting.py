@@ -76,14 +76,15 @@ def unavailable(detail: str) -> Problem:
 def record_and_ring(record: Callable[[], Sequence[Row]]) -> tuple[list[Row], Waiter | None]:
     """Record orders, or requests about one, register for their replies, then ring.
 
-    What is answered already is waited for by nobody. After the commit nothing here raises.
+    What is answered already is waited for by nobody, nor what is to be sent only later. After the commit nothing here
+    raises.
     """
     failpoint("web.received")
     rows = list(record())
     if all(is_answered(row) for row in rows):
         return rows, None
     try:
-        waiter = board().expect(row.id for row in rows)
+        waiter = board().expect(row.id for row in rows if not (is_answered(row) or _waits(row)))
     except TooManyWaiting:
         waiter = None
     try:
@@ -110,6 +111,11 @@ async def answers(rows: Sequence[Row], waiter: Waiter | None, budget: Budget) ->
 def is_answered(row: Order | OrderRequest) -> bool:
     """Say whether the sender can be told what has become of an order, or of a request about one."""
     return is_answerable(row) if isinstance(row, Order) else not row.is_open
+
+
+def _waits(row: Order | OrderRequest) -> bool:
+    """Say whether this is an order that is not to be sent now, because its market is closed."""
+    return isinstance(row, Order) and row.eligible_at is not None and not row.ended
 
 
 def _reread(rows: Sequence[Row]) -> list[Row]:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from brokers.types import OrdStatus
 from orders.listing import outcome_is_unknown
 from orders.models import Order
+from orders.services.closed_markets import MARKET_CLOSED
 
 SOURCES = {
     "web": "the way in",
@@ -36,6 +37,7 @@ EVENTS = {
     "NotSent": "Proven not sent; it is tried again",
     "Postponed": "Its account cannot be opened; it is tried again",
     "Denied": "Denied by the desk",
+    "HeldBack": "It waits for its market to open",
     "OutcomeUnknown": "The broker's answer did not come",
     "PendingNew": "Received by the broker",
     "Acknowledged": "Accepted by the broker",
@@ -122,6 +124,8 @@ def words_for(order: Order, now: datetime) -> Wording:
             "It was sent and the broker has not said what became of it. The desk asks the broker until it "
             "knows; nothing is assumed meanwhile.",
         )
+    if order.ord_status == OrdStatus.INITIALIZED and order.reason == MARKET_CLOSED:
+        return Wording("waiting", "Waits for the open", f"{order.text} It is kept until then, and sent.")
     tone, label, sentence = _STATUSES[OrdStatus(order.ord_status)]
     return Wording(tone, label, sentence(order))
 

@@ -71,6 +71,7 @@ NOT_ON_AN_ORDERS_WAY: dict[str, str] = {
     "orders/services/api_keys.py": "a trader's keys, from the command line",
     "orders/services/demo.py": "the demo's trader, before anything is traded",
     "orders/services/heartbeats.py": "says that a part of the desk works; the next beat says it again",
+    "orders/services/market_hours.py:save_override write: save": "an operator announces a day: one row",
     "orders/services/provisioning.py": "makes traders, before anything is traded",
     "orders/services/strategies.py": "an operator pauses a strategy: one row, whole or not at all",
     "orders/services/attention.py:resolve_item write: update": "an operator closes an item: one row",

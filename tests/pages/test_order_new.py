@@ -16,6 +16,7 @@ from orders.intake.problem import Problem, ProblemError, ProblemType
 from orders.models import Order
 from orders.views import order_new
 from orders.views.placing import PlacedOrder
+from tests.factories.hours import close_market
 from tests.pages.rows import make_account, make_order
 
 URL = "/orders/new/"
@@ -154,6 +155,20 @@ def test_accounts_without_real_money_come_first(page: Client, ann: User, account
     make_account(ann, "A live one", broker="alpaca", simulation=False)
     html = page.get(URL).content.decode()
     assert html.index("Paper, simulation") < html.index("A live one, real money")
+
+
+def test_a_closed_market_is_told_with_its_next_opening(
+    page: Client, ann: User, account: BrokerAccount
+) -> None:
+    assert "is closed" not in page.get(URL).content.decode()
+    make_account(ann, "A live one", broker="alpaca", simulation=False)
+    opens_at = close_market("XNYS")
+    close_market("XTAI")  # none of ann's accounts trades there
+    html = page.get(URL).content.decode()
+    assert html.count("is closed; it opens on") == 1
+    assert "A live one: The New York Stock Exchange is closed" in html
+    assert f"{opens_at:%Y-%m-%d %H:%M} UTC" in html
+    assert "exits are sent" in html
 
 
 def test_each_form_shown_has_an_id_of_its_own(page: Client, account: BrokerAccount) -> None:

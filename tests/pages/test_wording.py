@@ -38,6 +38,14 @@ def test_an_answer_that_does_not_come_makes_the_outcome_unknown(seconds: float, 
     assert words_for(order(OrdStatus.SUBMITTED, sent_seconds_ago=seconds), NOW).label == label
 
 
+def test_an_order_that_waits_for_the_open_says_when_that_is() -> None:
+    waiting = order(OrdStatus.INITIALIZED)
+    waiting.reason, waiting.text = "MARKET_CLOSED", "The exchange is closed; it opens on Monday."
+    words = words_for(waiting, NOW)
+    assert (words.tone, words.label) == ("waiting", "Waits for the open")
+    assert words.sentence.startswith("The exchange is closed; it opens on Monday. ")
+
+
 def test_an_order_filled_beyond_its_quantity_says_so() -> None:
     filled = order(OrdStatus.FILLED)
     filled.cum_qty = Decimal("11")

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from brokers.errors import BrokerError
+from brokers.hours.markets import MARKETS
 from brokers.types import IdempotencyClass
 from brokers.vault.record import VaultError
 from orders.intake.fields import BadValue, to_ticker
@@ -68,6 +69,13 @@ class Command(BaseCommand):
             "C again and again (default: %(default)s)",
         )
 
+        parser.add_argument(
+            "--market",
+            choices=sorted(MARKETS),
+            default="",
+            help="whose hours count for the paper account (default: it trades around the clock)",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = TraderOptions(
             symbols=options["symbols"],
@@ -77,6 +85,7 @@ class Command(BaseCommand):
             verified=not options["unverified"],
             cash=options["cash"],
             idempotency_class=IdempotencyClass(options["idempotency_class"]),
+            market=options["market"],
         )
         try:
             traders = create_traders(count=options["count"], options=wanted)

@@ -23,6 +23,7 @@ SCENES: dict[str, Play] = {
     "disowned.": fleet.disowned,
     "fills.": orders.lost_answers,
     "gap.": requests.cut_streams,
+    "hours.": upkeep.market_hours,
     "lease.after_release": fleet.fleet_ends,
     "lease.after_retake": fleet.lost_leases,
     "lease.before_release": fleet.fleet_ends,

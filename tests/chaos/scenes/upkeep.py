@@ -1,4 +1,4 @@
-"""Scenes of the sweeps' own work: queues of nobody, and tasks that fail."""
+"""Scenes of the sweeps' own work: queues of nobody, hours of markets, and tasks that fail."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ NOBODY, NOBODY_EITHER = "user.1999999999", "user.1999999998"
 """Queues of traders who do not exist."""
 WRITTEN = ("dead_letter.before_commit", "dead_letter.after_commit")
 RESOLVED = "dead_letter.resolve.before_commit"
+HOURS_OF_LONG_AGO = "UPDATE orders_marketsession SET refreshed_at = refreshed_at - interval '2 days'"
 OPEN_LETTERS = "SELECT count(*) FROM orders_deadletter WHERE resolved_at IS NULL"
 
 
@@ -31,6 +32,17 @@ def queue_of_nobody(scene: Scene) -> None:
         scene.wait_passed(4)
 
     scene.repeat(act, 20)
+
+
+def market_hours(scene: Scene) -> None:
+    """The markets' calendars were read too long ago: the sweep reads them anew."""
+
+    def act() -> None:
+        scene.stage.query(HOURS_OF_LONG_AGO)
+        scene.hand_out("sweeps.market_hours")
+        scene.wait_passed(9)
+
+    scene.repeat(act, 30)
 
 
 def dead_letter(scene: Scene) -> None:

@@ -21,6 +21,8 @@ from orders.models import (
     AttentionItem,
     Execution,
     Heartbeat,
+    MarketOverride,
+    MarketSession,
     Order,
     OrderEvent,
     OrderQuota,
@@ -64,8 +66,9 @@ HISTORY = [
     AttentionItem,
     Position,
     Trade,
+    MarketSession,
 ]
-ADJUSTED = [Plan, Trader, Strategy, BrokerAccount, ApiKey]
+ADJUSTED = [Plan, Trader, Strategy, BrokerAccount, ApiKey, MarketOverride]
 SECRETS = ("sealed-by-the-vault", "sealed-signing-key", "whole-token-of-the-webhook")
 
 
@@ -87,6 +90,10 @@ def everything(db: None) -> Order:
     ApiKey.objects.create(user=ann, prefix="tsk_12ab", digest=b"d" * 32)
     Heartbeat.objects.create(name="fleet@host", part="fleet", at=NOON)
     OrderQuota.objects.create(user=ann, day=NOON.date(), day_count=3, minute=NOON, minute_count=1)
+    MarketSession.objects.create(
+        market="XNYS", day=NOON.date(), opens_at=NOON, closes_at=NOON + timedelta(hours=6), refreshed_at=NOON
+    )
+    MarketOverride.objects.create(market="XNYS", day=NOON.date(), closed=True, reason="storm", set_by=ann)
     now = timezone.now()
     times = {"claimed_at": now, "heartbeat_at": now, "expires_at": now + timedelta(seconds=15)}
     WorkerLease.objects.create(user=ann, worker="w", host="h", pid=1, epoch=1, **times)

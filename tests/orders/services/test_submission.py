@@ -10,7 +10,6 @@ from django.utils import timezone
 from brokers.errors import (
     BrokerUnavailable,
     CredentialsRefused,
-    MarketClosed,
     OrderRejected,
     OutcomeUnknown,
     RateLimited,
@@ -74,7 +73,6 @@ def test_a_refusal_is_final(desk: Desk, fence: Fence) -> None:
     [
         (BrokerUnavailable("refused"), 1),
         (RateLimited("slow down", retry_after_seconds=7), 7),
-        (MarketClosed("closed", next_open=None), 1),
     ],
 )
 def test_what_was_provably_not_sent_goes_back_and_waits(
@@ -92,14 +90,6 @@ def test_what_was_provably_not_sent_goes_back_and_waits(
     Order.objects.filter(pk=order.pk).update(eligible_at=before)
     assert submit(order, adapter, fence) is not None
     assert adapter.sent[0].cl_ord_id == order.cl_ord_id
-
-
-def test_a_closed_market_is_waited_for(desk: Desk, fence: Fence) -> None:
-    order = record_one(desk)
-    opens = timezone.now() + dt.timedelta(hours=9)
-    submit(order, ScriptedAdapter(submit=MarketClosed("closed", next_open=opens)), fence)
-    order.refresh_from_db()
-    assert order.eligible_at == opens
 
 
 def test_refused_credentials_are_put_on_the_attention_list(desk: Desk, fence: Fence) -> None:

@@ -1,0 +1,1 @@
+"""When markets trade: the calendar's sessions, an operator's word over them, and both in words."""
