@@ -117,7 +117,7 @@ class AlpacaAdapter:
         return [self._known.remember(report) for report in readable(own, parse.parse_order)]
 
     def list_executions(self, *, since: datetime) -> list[ExecutionReport]:
-        """List fills since then, oldest first; see ``parse.parse_fill`` about their ids."""
+        """List fills, their corrections and busts since then, oldest first; see ``parse.parse_fill`` about ids."""
         return list_fills(self._client, self._known, since)
 
     def list_positions(self) -> list[PositionReport]:

@@ -69,18 +69,22 @@ def readable(rows: Iterable[Any], read: Callable[[Any], Fact]) -> list[Fact]:
 
 
 def list_fills(client: AlpacaClient, known: KnownOrders, since: datetime) -> list[ExecutionReport]:
-    """List fills at or after ``since`` as TRADE reports, oldest first.
+    """List fills, their corrections and busts at or after ``since``, oldest first.
 
     Fills of one millisecond come in any order (github.com/alpacahq/Alpaca-API/issues/170), so
-    they are put in the order of their ``cum_qty``. The client order id of a fill is empty where
-    the broker has no order of the id that the fill names; a fill of an order that is there and
-    cannot be read is left out like one that cannot be read itself.
+    they are put in the order of their ``cum_qty``, before what undoes one of them. The client
+    order id of a fill is empty where the broker has no order of the id that the fill names; a fill
+    of an order that is there and cannot be read is left out like one that cannot be read itself.
     """
     rows = _fill_rows(client, since)
     fills = readable(rows, lambda row: parse.parse_fill(row, cl_ord_id="", order_qty=None))
     strange = _learn_orders(client, known, fills)
     owned = [_of_its_order(known, fill) for fill in fills if fill.broker_order_id not in strange]
-    return sorted(owned, key=lambda fill: (fill.transact_time, fill.cum_qty or Decimal(0)))
+    return sorted(owned, key=_turn)
+
+
+def _turn(fill: ExecutionReport) -> tuple[datetime, bool, Decimal]:
+    return fill.transact_time, fill.exec_ref_id is not None, fill.cum_qty or Decimal(0)
 
 
 def _fill_rows(client: AlpacaClient, since: datetime) -> list[Any]:

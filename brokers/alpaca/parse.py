@@ -83,6 +83,15 @@ _SUBMIT_EXEC_TYPES = {
     OrdStatus.REJECTED: ExecType.REJECTED,
 }
 
+# The types of a FILL activity. Alpaca documents the first two; the others are *assumed*, as the paper exchange has
+# them: under the names of the stream's events, each with the id of the execution that it speaks of.
+_FILL_KINDS = {
+    "fill": ExecType.TRADE,
+    "partial_fill": ExecType.TRADE,
+    "trade_correct": ExecType.TRADE_CORRECT,
+    "trade_bust": ExecType.TRADE_CANCEL,
+}
+
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL, "sell_short": Side.SELL}
 
 
@@ -109,7 +118,7 @@ def parse_trade_update(data: Any) -> ExecutionReport:
     when = update.get("timestamp") or update.get("at")
     fill: dict[str, Any] = {}
     if exec_type in (ExecType.TRADE, ExecType.TRADE_CORRECT, ExecType.TRADE_CANCEL):
-        fill = _fill_fields(update, exec_type)
+        fill = _fill_fields(update, exec_type, text_of(update, "execution_id"))
     return _order_report(
         order,
         exec_type,
@@ -119,8 +128,8 @@ def parse_trade_update(data: Any) -> ExecutionReport:
     )
 
 
-def _fill_fields(update: Payload, exec_type: ExecType) -> dict[str, Any]:
-    fields: dict[str, Any] = {"exec_id": text_of(update, "execution_id")}
+def _fill_fields(update: Payload, exec_type: ExecType, exec_id: str) -> dict[str, Any]:
+    fields: dict[str, Any] = {"exec_id": exec_id}
     if exec_type is not ExecType.TRADE:
         fields["exec_ref_id"] = text_of(update, "previous_execution_id")
     if exec_type is not ExecType.TRADE_CANCEL:
@@ -130,7 +139,9 @@ def _fill_fields(update: Payload, exec_type: ExecType) -> dict[str, Any]:
 
 
 def parse_fill(row: Any, *, cl_ord_id: str, order_qty: Decimal | None) -> ExecutionReport:
-    """Read a FILL account activity; the client order id comes from the order it names.
+    """Read a FILL account activity: a fill, its correction or its bust.
+
+    The client order id comes from the order that it names.
 
     ``exec_id`` is what follows ``::`` in the activity's id
     (``20210127144930176::ddc0a142-ebfd-4890-9021-641d33e58742``). That it equals the
@@ -140,22 +151,30 @@ def parse_fill(row: Any, *, cl_ord_id: str, order_qty: Decimal | None) -> Execut
     """
     fill = mapping_of(row)
     kind = text_of(fill, "type")
-    if kind not in ("fill", "partial_fill"):
+    exec_type = _FILL_KINDS.get(kind)
+    if exec_type is None:
         raise UnreadableFact(f"unknown kind of fill {kind[:40]!r}")
     cum_qty = decimal_of(fill.get("cum_qty"))
     return ExecutionReport(
-        exec_type=ExecType.TRADE,
-        ord_status=OrdStatus.FILLED if kind == "fill" else OrdStatus.PARTIALLY_FILLED,
+        exec_type=exec_type,
+        ord_status=_status_after(fill, kind),
         cl_ord_id=cl_ord_id,
         broker_order_id=text_of(fill, "order_id"),
         symbol=text_of(fill, "symbol"),
         side=_side(fill),
         order_qty=cum_qty + decimal_of(fill.get("leaves_qty")) if order_qty is None else order_qty,
         transact_time=time_of(fill.get("transaction_time")),
-        exec_id=text_of(fill, "id").rpartition("::")[2],
-        last_qty=decimal_of(fill.get("qty")),
-        last_px=decimal_of(fill.get("price")),
         cum_qty=cum_qty,
+        **_fill_fields(fill, exec_type, text_of(fill, "id").rpartition("::")[2]),
+    )
+
+
+def _status_after(fill: Payload, kind: str) -> OrdStatus:
+    """Return what an activity makes of its order; a bust or a correction may leave it in any state, and says which."""
+    if kind == "fill":
+        return OrdStatus.FILLED
+    return (
+        OrdStatus.PARTIALLY_FILLED if kind == "partial_fill" else _known_status(text_of(fill, "order_status"))
     )
 
 
@@ -240,6 +259,10 @@ def _ord_status(order: Payload) -> OrdStatus:
         # Done for the day, only the settlement is still being worked out: filled or not.
         is_filled = decimal_of(order.get("filled_qty")) == decimal_of(order.get("qty"))
         return OrdStatus.FILLED if is_filled else OrdStatus.DONE_FOR_DAY
+    return _known_status(text)
+
+
+def _known_status(text: str) -> OrdStatus:
     status = _ORD_STATUSES.get(text)
     if status is None:
         raise UnreadableFact(f"unknown order status {text[:40]!r}")

@@ -1,8 +1,9 @@
 """Read the paper exchange's own ledger, straight from its database.
 
 From the database and not over HTTP, so that the books can be compared while the venue is down.
-Orders come from the append-only ``ledger`` table alone (what was accepted, what was filled); only
-their present status is read from ``orders``, which the venue changes as it works.
+Orders come from the append-only ``ledger`` table alone (what was accepted, what was filled and
+neither busted nor corrected since); only their present status is read from ``orders``, which the
+venue changes as it works.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import psycopg
 
 @dataclass(frozen=True, slots=True)
 class VenueFill:
-    """One execution."""
+    """One execution that stands: a correction has taken the place of what it corrects."""
 
     execution_id: str
     qty: Decimal
@@ -57,12 +58,12 @@ class VenueOrder:
 
 @dataclass(frozen=True, slots=True)
 class VenueHolding:
-    """What an account's fills in one symbol add up to."""
+    """What an account holds of one symbol after its fills, their busts and corrections, and splits."""
 
     account_id: str
     symbol: str
     qty: Decimal  # signed: short is negative
-    cash: Decimal  # what they have brought in, less what they cost
+    cash: Decimal  # what its trades have brought in, less what they cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +90,20 @@ SELECT ledger.order_id, ledger.account_id, ledger.client_order_id, ledger.symbol
 """
 _FILLS = """
 SELECT order_id, execution_id, qty, price, at
-  FROM ledger WHERE kind = 'fill' AND account_id = ANY(%s) ORDER BY seq
+  FROM ledger AS told
+ WHERE kind IN ('fill', 'trade_correct') AND account_id = ANY(%s)
+   AND NOT EXISTS (
+       SELECT FROM ledger AS later
+        WHERE later.account_id = told.account_id AND later.kind IN ('trade_bust', 'trade_correct')
+          AND later.data ->> 'previous_execution_id' = told.execution_id::text)
+ ORDER BY seq
 """
+# Each row says what is held after it. Adding up its quantities would not do: a split multiplies what came before it.
 _HOLDINGS = """
-SELECT account_id, symbol, sum(CASE side WHEN 'buy' THEN qty ELSE -qty END), sum(cash_delta)
-  FROM ledger WHERE kind = 'fill' AND account_id = ANY(%s) GROUP BY account_id, symbol
+SELECT account_id, symbol, (array_agg((data ->> 'position_qty')::numeric ORDER BY seq DESC))[1], sum(cash_delta)
+  FROM ledger
+ WHERE kind IN ('fill', 'trade_bust', 'trade_correct', 'split') AND account_id = ANY(%s)
+ GROUP BY account_id, symbol
 """
 
 

@@ -8,8 +8,8 @@ import pytest
 from brokers.alpaca import parse
 from brokers.alpaca.values import UnreadableFact, decimal_of, time_of
 from brokers.errors import OutcomeUnknown
-from brokers.types import ExecType, OrdStatus
-from tests.brokers.payloads import ORDER_ID, order
+from brokers.types import ExecType, ExecutionReport, OrdStatus
+from tests.brokers.payloads import ORDER_ID, fill_activity, order
 
 
 @pytest.mark.parametrize(
@@ -120,6 +120,39 @@ def test_a_bust_and_a_correction_name_what_they_undo() -> None:
     assert bust.text == "TRADE_BUST"
     with pytest.raises(UnreadableFact):
         parse.parse_trade_update(update("trade_correct", execution_id="e-2", qty="5", price="10"))
+
+
+def undone(kind: str, **changes: Any) -> ExecutionReport:
+    row = fill_activity(2, type=kind, **{"order_status": "canceled", "leaves_qty": "0"} | changes)
+    return parse.parse_fill(row, cl_ord_id="c-1", order_qty=Decimal(1000))
+
+
+def test_a_bust_among_the_activities() -> None:
+    bust = undone("trade_bust", previous_execution_id="e-1")
+    assert (bust.exec_type, bust.ord_status) == (ExecType.TRADE_CANCEL, OrdStatus.CANCELED)
+    assert bust.exec_id == "ddc0a142-ebfd-4890-9021-000000000002"
+    assert (bust.exec_ref_id, bust.last_qty, bust.last_px) == ("e-1", None, None)
+    assert (bust.cl_ord_id, bust.order_qty, bust.cum_qty) == ("c-1", Decimal(1000), Decimal(869))
+
+
+def test_a_correction_among_the_activities() -> None:
+    correction = undone("trade_correct", previous_execution_id="e-1", order_status="partially_filled")
+    assert (correction.exec_type, correction.ord_status) == (
+        ExecType.TRADE_CORRECT,
+        OrdStatus.PARTIALLY_FILLED,
+    )
+    assert (correction.exec_ref_id, correction.last_qty, correction.last_px) == (
+        "e-1",
+        Decimal(100),
+        Decimal("31.6"),
+    )
+
+
+@pytest.mark.parametrize("kind", ["trade_bust", "trade_correct"])
+@pytest.mark.parametrize("strange", [{}, {"previous_execution_id": "e-1", "order_status": "levitating"}])
+def test_an_activity_that_does_not_say_what_it_undoes_is_unknown(kind: str, strange: dict[str, str]) -> None:
+    with pytest.raises(UnreadableFact):
+        undone(kind, **strange)
 
 
 @pytest.mark.parametrize(

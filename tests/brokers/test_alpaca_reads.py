@@ -140,6 +140,18 @@ def test_a_fill_of_an_order_that_cannot_be_read_is_nobody_elses(
     }
 
 
+def test_what_undoes_a_fill_comes_after_it_even_in_the_same_millisecond(
+    adapter: AlpacaAdapter, server: ScriptedServer
+) -> None:
+    named = {"previous_execution_id": "ddc0a142-ebfd-4890-9021-000000000001", "order_status": "new"}
+    bust = fill_activity(2, type="trade_bust", cum_qty="0", leaves_qty="1000", **named)
+    server.script.append(answer(200, [bust, fill_activity(1)]))
+    server.script.append(answer(200, order()))
+    fill, undone = adapter.list_executions(since=SINCE)
+    assert (fill.exec_type, undone.exec_type) == (ExecType.TRADE, ExecType.TRADE_CANCEL)
+    assert undone.exec_ref_id == fill.exec_id
+
+
 def test_fills_carry_their_orders_client_id(adapter: AlpacaAdapter, server: ScriptedServer) -> None:
     last = fill_activity(2, type="fill", qty="131", cum_qty="1000", leaves_qty="0")
     server.script.append(answer(200, [last, fill_activity(1)]))

@@ -14,7 +14,7 @@ from brokers.base import BrokerAdapter
 from brokers.errors import BrokerUnavailable, CredentialsRefused, OutcomeUnknown
 from brokers.paper.ledger import read_ledger
 from brokers.paper.provision import PaperAccount, create_accounts
-from brokers.types import NewOrder, OrdStatus
+from brokers.types import ExecType, NewOrder, OrdStatus
 from tests.brokers.payloads import do_nothing, new_order
 from tests.fixtures.scripted_http import Answer, ScriptedServer, answer, hang_up
 from tests.fixtures.venue_process import VenueProcess
@@ -79,6 +79,61 @@ def test_reads_what_was_accepted_and_filled(venue: VenueProcess) -> None:
     ]
     assert one.accepted_at.utcoffset() is not None
     adapter.close()
+
+
+def test_what_was_busted_or_corrected_counts_as_it_stands(venue: VenueProcess) -> None:
+    venue.set_price("BKCC", "10")
+    (account,) = open_accounts(venue)
+    adapter = adapter_of(venue, account)
+    for cl_ord_id in ("kept", "busted", "corrected"):
+        fill(adapter, new_order(cl_ord_id=cl_ord_id, symbol="BKCC", order_qty=Decimal(3)))
+    kept, busted, corrected = standing_fills(venue, account)
+    amend(venue, account, busted, "bust")
+    amend(venue, account, corrected, "correct", qty="2", price="11")
+    (again,) = set(standing_fills(venue, account)) - {kept}
+    amend(venue, account, again, "correct", price="12")
+    view = read_ledger(venue.conninfo, [account.account_id])
+    assert [[(one.qty, one.price) for one in order.fills] for order in view.orders] == [
+        [(Decimal(3), Decimal(10))],
+        [],
+        [(Decimal(2), Decimal(12))],
+    ]
+    assert again not in {one.execution_id for order in view.orders for one in order.fills}
+    (holding,) = view.holdings
+    assert (holding.symbol, holding.qty, holding.cash) == ("BKCC", Decimal(5), Decimal(-54))
+    told = adapter.list_executions(since=view.orders[0].accepted_at)
+    assert [one.exec_type for one in told] == [
+        *[ExecType.TRADE] * 3,
+        ExecType.TRADE_CANCEL,
+        *[ExecType.TRADE_CORRECT] * 2,
+    ]
+    assert [one.exec_ref_id for one in told[3:]] == [busted, corrected, again]
+    adapter.close()
+
+
+def test_a_holding_follows_a_split_and_a_bust_of_what_was_before_it(venue: VenueProcess) -> None:
+    venue.set_price("BKDD", "10")
+    (account,) = open_accounts(venue)
+    adapter = adapter_of(venue, account)
+    for cl_ord_id in ("one", "two"):
+        fill(adapter, new_order(cl_ord_id=cl_ord_id, symbol="BKDD", order_qty=Decimal(3)))
+    venue.request("POST", "/control/splits", {"symbol": "BKDD", "old": 1, "new": 2})
+    amend(venue, account, standing_fills(venue, account)[0], "bust")
+    (holding,) = read_ledger(venue.conninfo, [account.account_id]).holdings
+    assert (holding.qty, holding.cash) == (Decimal(6), Decimal(-30))
+    (position,) = adapter.list_positions()
+    assert position.qty == holding.qty
+    adapter.close()
+
+
+def standing_fills(venue: VenueProcess, account: PaperAccount) -> list[str]:
+    view = read_ledger(venue.conninfo, [account.account_id])
+    return [one.execution_id for order in view.orders for one in order.fills]
+
+
+def amend(venue: VenueProcess, account: PaperAccount, execution_id: str, what: str, **body: str) -> None:
+    path = f"/control/fills/{execution_id}/{what}"
+    venue.request("POST", path, {"account_id": account.account_id, **body})
 
 
 def test_shows_a_duplicate_where_the_account_allows_one(venue: VenueProcess) -> None:
