@@ -43,8 +43,6 @@ POINTS: dict[str, str] = {
     "send.after": "the broker's answer (or its absence) is known to the worker alone",
     "report.before_commit": "a broker's fact is written, not committed",
     "report.after_commit": "a broker's fact is committed; nobody has been told",
-    "position.before_commit": "a position and its journal are made anew, not committed",
-    "position.after_commit": "a position and its journal are made anew",
     "undo.before_commit": "a sending that did not happen is taken back, not committed",
     "undo.after_commit": "a sending that did not happen is taken back",
     "unknown.after_commit": "the outcome is recorded as unknown",

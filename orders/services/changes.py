@@ -112,7 +112,7 @@ class Change:
                 setattr(self.order, name, value)
                 self._columns.add(name)
 
-    def record(self, execution: Execution) -> None:
+    def record_execution(self, execution: Execution) -> None:
         """Insert an execution; ``save`` books it into the position. Its event is applied besides."""
         execution.save(force_insert=True)
         self._executions.append(execution)

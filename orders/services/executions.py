@@ -261,7 +261,7 @@ def _write_execution(change: Change, report: ExecutionReport) -> bool:
     # The order's row is locked and an exec id belongs to one order, so looking first is no race.
     known = _is_known(change, report)
     if not known:
-        change.record(row)
+        change.record_execution(row)
     return not known
 
 

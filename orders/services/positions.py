@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from django.db import transaction
 
 from brokers.types import Side
-from failpoints import failpoint
 from orders.models import Execution, Order, Position, Trade
 from orders.positions import Books, ExecutionRow, Fill, PositionState, book, fold, surviving
 from orders.services.journal import open_trade_of, rewrite_trips, trip_of, write_trips
@@ -74,8 +73,6 @@ def make_all_anew() -> int:
     for user_id, account_id, symbol in places:
         with transaction.atomic():
             make_anew(lock_position(user_id, account_id, symbol))
-            failpoint("position.before_commit")
-        failpoint("position.after_commit")
     return len(places)
 
 

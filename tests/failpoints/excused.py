@@ -6,6 +6,10 @@ PASSED_ON: dict[str, tuple[str, str]] = {
         "write",
         "part of the transaction of whoever locked the order",
     ),
+    "orders/services/changes.py:Change.record_execution": (
+        "write",
+        "part of the transaction of whoever locked the order",
+    ),
     "orders/services/changes.py:change_order": (
         "write",
         "part of the transaction of whoever locked the order",
@@ -20,6 +24,18 @@ PASSED_ON: dict[str, tuple[str, str]] = {
         "part of the transaction that would have sent the order, or the cancel",
     ),
     "orders/services/attention.py:close_items": ("write", "part of the transaction that settles the order"),
+    "orders/services/positions.py:book_executions": (
+        "write",
+        "part of the transaction that records the fills",
+    ),
+    "orders/services/positions.py:make_anew": ("write", "part of the transaction that locked the position"),
+    "orders/services/journal.py:record_entry": ("write", "part of recording"),
+    "orders/services/journal.py:cancel_unopened": ("write", "part of the transaction that ends the order"),
+    "orders/services/journal.py:write_trips": ("write", "part of the transaction that locked the position"),
+    "orders/services/journal.py:rewrite_trips": (
+        "write",
+        "part of the transaction that locked the position",
+    ),
     "orders/services/quotas.py:spend_quota": ("write", "part of recording"),
     "orders/services/leases.py:take_lease": ("write", "one statement; what it means depends on who takes"),
     "orders/services/leases.py:renew_leases": ("write", "one statement of the supervisor's turn"),
@@ -72,6 +88,8 @@ NOT_ON_AN_ORDERS_WAY: dict[str, str] = {
     "orders/services/demo.py": "the demo's trader, before anything is traded",
     "orders/services/heartbeats.py": "says that a part of the desk works; the next beat says it again",
     "orders/services/market_hours.py:save_override write: save": "an operator announces a day: one row",
+    "orders/ledger/positions.py:position_differences commit": "reads while the position's row is locked",
+    "orders/services/positions.py:make_all_anew commit": "rebuild_positions: run again it makes the same",
     "orders/services/provisioning.py": "makes traders, before anything is traded",
     "orders/services/strategies.py": "an operator pauses a strategy: one row, whole or not at all",
     "orders/services/attention.py:resolve_item write: update": "an operator closes an item: one row",
