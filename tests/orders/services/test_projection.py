@@ -14,7 +14,7 @@ from brokers.errors import BrokerUnavailable, OrderRejected, OutcomeUnknown
 from brokers.types import ExecType, ExecutionReport, NewOrder, OrdStatus
 from orders.intake.replace_request import InvalidRequest
 from orders.ledger.rebuild import rebuilt_differences
-from orders.models import Order, OrderEvent, OrderRequest, Source
+from orders.models import Order, OrderEvent, OrderRequest, Position, Source
 from orders.services.changes import Origin
 from orders.services.executions import apply_execution_reports
 from orders.services.leases import Fence, take_lease
@@ -221,10 +221,10 @@ def test_the_row_is_the_projection_of_its_events_at_every_commit(
     assert statuses == set(OrdStatus) - {OrdStatus.REPLACED}, "the run was not busy enough"
     watch.order = None
     call_command("rebuild_check")
-    assert (
-        capsys.readouterr().out.splitlines()[-1]
-        == f"{Order.objects.count()} orders, 0 differ from their events"
-    )
+    assert capsys.readouterr().out.splitlines() == [
+        f"{Order.objects.count()} orders, 0 differ from their events",
+        f"{Position.objects.count()} positions, 0 differ from their executions",
+    ]
     assert Order.objects.count() >= ORDERS
 
 
@@ -262,6 +262,7 @@ def test_a_row_that_says_something_else_is_found(
     assert capsys.readouterr().out.splitlines() == [
         f"{order.cl_ord_id} (order {order.pk}): {why}",
         "2 orders, 1 differ from their events",
+        "2 positions, 0 differ from their executions",
     ]
 
 
