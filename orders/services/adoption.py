@@ -22,6 +22,8 @@ from orders.services.leases import Fence
 from orders.services.retrying import retried
 from orders.services.verification import SINCE_MARGIN, note_check
 
+CLOCK_MARGIN = dt.timedelta(minutes=1)
+"""So far the broker's clock may be behind ours; an order that is older than that is not the one that was sent."""
 REQUESTED, REFUSED, ADOPTED = "AdoptRequested", "AdoptRefused", "Adopted"
 
 
@@ -104,7 +106,7 @@ def _misfit(order: Order, report: ExecutionReport, wish: Wish) -> str:
     for name, ours, theirs in pairs:
         if ours != theirs:
             return f"its {name} is {theirs}, and the order's is {ours}"
-    if report.transact_time < wish.submitted_at - SINCE_MARGIN:
+    if report.transact_time < wish.submitted_at - CLOCK_MARGIN:
         return f"it last changed at {report.transact_time:%Y-%m-%d %H:%M:%S} UTC, before the order was sent"
     others = Order.objects.filter(account=order.account_id).exclude(pk=order.pk)
     if others.filter(broker_order_id=report.broker_order_id).exists():

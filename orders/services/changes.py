@@ -47,7 +47,7 @@ Stages = Mapping[str, dt.datetime]
 class Origin:
     """Who brings a change, and which way it came."""
 
-    source: str  # web, worker, response, stream, poll, sweep
+    source: str  # web, worker, response, stream, poll, sweep, lookup, operator
     fence: Fence | None = None
     stages: Stages = field(default_factory=dict)
 

@@ -61,7 +61,8 @@ def verify_account(
     with check.guarding(readable):
         failpoint("check.before")
         reports = adapter.list_orders(
-            since=_since(readable), cl_ord_ids=[link for order in readable for link in links[order.id]]
+            since=_since(readable) - SINCE_MARGIN,
+            cl_ord_ids=[link for order in readable for link in links[order.id]],
         )
         failpoint("check.after")
         found = {order.id: _reports_of(order, links[order.id], reports) for order in readable}
@@ -193,7 +194,8 @@ def check_all_of(user_id: int) -> None:
 
 
 def _since(orders: Sequence[Order]) -> dt.datetime:
-    return min(order.submitted_at or order.recorded_at for order in orders) - SINCE_MARGIN
+    """Return when the first of them was sent."""
+    return min(order.submitted_at or order.recorded_at for order in orders)
 
 
 def _misses_fills(order: Order, report: ExecutionReport) -> bool:

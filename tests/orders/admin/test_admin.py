@@ -134,7 +134,7 @@ def test_no_page_shows_a_secret(operator: Client, everything: Order, model: Any)
         assert not [secret for secret in SECRETS if secret in html]
         assert "secret_digest" not in html
         assert "field-digest" not in html
-        assert "ddd" not in html
+        assert "d" * 12 not in html  # a digest of ds; an id may well hold a few
 
 
 @pytest.mark.parametrize("model", [Strategy, BrokerAccount, ApiKey])

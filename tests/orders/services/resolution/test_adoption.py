@@ -101,6 +101,7 @@ def test_an_order_under_another_id_is_adopted_with_its_fills(
         ({"side": Side.SELL}, "its side is SELL"),
         ({"order_qty": Decimal(9)}, "its quantity is 9"),
         ({"transact_time": timezone.now() - dt.timedelta(hours=1)}, "before the order was sent"),
+        ({"transact_time": timezone.now() - dt.timedelta(minutes=3)}, "before the order was sent"),
         (None, "the broker has no order of that id"),
     ],
 )
