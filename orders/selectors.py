@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce, Now
 
 from brokers.models import BrokerAccount
 from brokers.types import OrdStatus, Side
-from orders.models import Heartbeat, Order, OrderEvent, OrderRequest, Position, Strategy, WorkerLease
+from orders.models import Errand, Heartbeat, Order, OrderEvent, OrderRequest, Position, Strategy, WorkerLease
 
 FLEET_SILENCE_SECONDS = 20
 SCHEDULE_SILENCE_SECONDS = 30
@@ -94,6 +94,8 @@ class WorkAtHand:
     """An order is recorded, or in flight with an unknown outcome."""
     checks: bool
     """The time has come to ask the broker about an order."""
+    errands: bool
+    """An errand is due."""
 
 
 WORK_AT_HAND = """
@@ -103,7 +105,8 @@ SELECT EXISTS (SELECT FROM orders_orderrequest WHERE user_id = %(user)s AND stat
        EXISTS (SELECT FROM orders_order WHERE user_id = %(user)s AND next_check_at IS NOT NULL
                   AND ord_status IN ('INITIALIZED', 'SUBMITTED')),
        EXISTS (SELECT FROM orders_order WHERE user_id = %(user)s AND next_check_at <= statement_timestamp()
-                  AND ord_status <> 'INITIALIZED')
+                  AND ord_status <> 'INITIALIZED'),
+       EXISTS (SELECT FROM orders_errand WHERE user_id = %(user)s AND due_at <= statement_timestamp())
 """
 
 
@@ -145,11 +148,17 @@ def unsent_requests(user_id: int) -> list[OrderRequest]:
     return list(due.select_related("order__account").defer("order__state").order_by("kind", "id"))
 
 
+def errands_due(user_id: int) -> list[Errand]:
+    """Return this trader's errands whose time has come, who has waited longest first."""
+    return list(Errand.objects.filter(user=user_id, due_at__lte=Now()).order_by("due_at", "id"))
+
+
 def has_undelivered_orders(user_id: int) -> bool:
+    """Say whether a worker is needed for this trader at once: something is recorded and not sent, or due."""
     unsent = Order.objects.filter(user=user_id, ord_status=OrdStatus.INITIALIZED, next_check_at__isnull=False)
     if unsent.exists():
         return True
-    return _has_unsent_requests(user_id)
+    return _has_unsent_requests(user_id) or Errand.objects.filter(user=user_id, due_at__lte=Now()).exists()
 
 
 def _unsent() -> QuerySet[OrderRequest]:
@@ -161,15 +170,17 @@ def _has_unsent_requests(user_id: int) -> bool:
 
 
 def has_open_orders(user_id: int) -> bool:
+    """Say whether this trader needs a worker now or later: an order or a request is not finished, or an errand."""
     if Order.objects.filter(user=user_id, next_check_at__isnull=False).exists():
         return True
-    return _has_unsent_requests(user_id)
+    return _has_unsent_requests(user_id) or Errand.objects.filter(user=user_id).exists()
 
 
 def users_with_open_orders(user_ids: Sequence[int]) -> set[int]:
-    """Return those of these traders who have an order that is not finished."""
+    """Return those of these traders who have an order that is not finished, or an errand."""
     rows = Order.objects.filter(user__in=user_ids, next_check_at__isnull=False)
-    return set(rows.values_list("user", flat=True).distinct())
+    errands = Errand.objects.filter(user__in=user_ids)
+    return set(rows.values_list("user", flat=True).union(errands.values_list("user", flat=True)))
 
 
 def orders_due(user_id: int) -> list[Order]:
@@ -183,7 +194,8 @@ SELECT extract(epoch FROM least(
     (SELECT min(CASE WHEN ord_status = 'INITIALIZED' THEN greatest(eligible_at, recorded_at) ELSE next_check_at END)
      FROM orders_order WHERE user_id = %(user)s AND next_check_at IS NOT NULL),
     (SELECT min(coalesce(eligible_at, recorded_at))
-     FROM orders_orderrequest WHERE user_id = %(user)s AND status = 'RECORDED' AND answered_at IS NULL)
+     FROM orders_orderrequest WHERE user_id = %(user)s AND status = 'RECORDED' AND answered_at IS NULL),
+    (SELECT min(due_at) FROM orders_errand WHERE user_id = %(user)s)
 ) - now())
 """
 
@@ -208,6 +220,8 @@ SELECT user_id FROM (
     FROM orders_orderrequest
     WHERE status = 'RECORDED' AND answered_at IS NULL
       AND greatest(eligible_at, recorded_at) <= now() - make_interval(secs => %(waited)s)
+    UNION ALL
+    SELECT user_id, due_at FROM orders_errand WHERE due_at <= now()
 ) AS due
 GROUP BY user_id ORDER BY min(since), user_id LIMIT %(limit)s
 """
@@ -226,10 +240,12 @@ def users_with_due_orders(limit: int = 1000) -> list[int]:
 
 
 def users_without_worker(limit: int = 1000) -> list[int]:
-    """Return the traders who have unfinished orders and whom no live lease covers."""
+    """Return the traders who have unfinished orders or errands that are due, and whom no live lease covers."""
     covered = WorkerLease.objects.filter(user=OuterRef("user"), expires_at__gt=Now())
     unfinished = Order.objects.filter(next_check_at__isnull=False).exclude(Exists(covered))
-    return list(unfinished.order_by("user").values_list("user", flat=True).distinct()[:limit])
+    errands = Errand.objects.filter(due_at__lte=Now()).exclude(Exists(covered))
+    users = unfinished.order_by().values_list("user", flat=True).union(errands.values_list("user", flat=True))
+    return list(users.order_by("user")[:limit])
 
 
 # --- people ---

@@ -8,7 +8,7 @@ import pytest
 from desk.config import CHECKOUT
 from orders.intake.alert import ALERT_FIELDS
 from orders.intake.problem import problem_table
-from orders.models import Trade
+from orders.models import ExitReason, Trade
 
 DOCS = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
 
@@ -36,6 +36,6 @@ def test_files_that_are_named_exist(page: Path) -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("value", [*Trade.Status.values, *Trade.ExitReason.values])
+@pytest.mark.parametrize("value", [*Trade.Status.values, *ExitReason.values])
 def test_every_status_and_exit_reason_of_a_trade_is_documented(value: str) -> None:
     assert f"| `{value}` |" in (CHECKOUT / "docs/positions-and-trades.md").read_text()

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from orders.figures import PositionSide
-from orders.models import Position, Source, Trade, TradeOrder
+from orders.models import ExitReason, Position, Source, Trade, TradeOrder
 from orders.rendering import position_json, trade_json
 
 
@@ -70,9 +70,7 @@ class TradeSerializer(serializers.Serializer[Trade]):
     realized_pnl = _amount(help_text="By average cost, before fees.")
     fees = _amount()
     net_pnl = _amount(help_text="`realized_pnl` less `fees`.")
-    exit_reason = serializers.ChoiceField(
-        Trade.ExitReason.choices, allow_null=True, help_text="Once it is closed."
-    )
+    exit_reason = serializers.ChoiceField(ExitReason.choices, allow_null=True, help_text="Once it is closed.")
     ordered_at = serializers.DateTimeField()
     opened_at = serializers.DateTimeField(allow_null=True, help_text="Of its first fill.")
     closed_at = serializers.DateTimeField(allow_null=True)

@@ -3,12 +3,14 @@
 from orders.models.api_key import ApiKey
 from orders.models.attention import AttentionItem
 from orders.models.dead_letter import DeadLetter, TaskFailure
+from orders.models.errand import Errand
 from orders.models.event import OrderEvent
 from orders.models.execution import Execution
+from orders.models.exit_reason import ExitReason
 from orders.models.heartbeat import Heartbeat
 from orders.models.lease import WorkerLease
 from orders.models.market_hours import MarketOverride, MarketSession
-from orders.models.order import Order, Source
+from orders.models.order import Leg, Order, Source
 from orders.models.pool import PoolTarget
 from orders.models.position import Position
 from orders.models.request import OrderRequest
@@ -22,8 +24,11 @@ __all__ = [
     "ApiKey",
     "AttentionItem",
     "DeadLetter",
+    "Errand",
     "Execution",
+    "ExitReason",
     "Heartbeat",
+    "Leg",
     "MarketOverride",
     "MarketSession",
     "Order",

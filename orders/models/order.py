@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from brokers.ids import new_id
 from brokers.models import BrokerAccount
 from brokers.types import OrdStatus, OrdType, PositionEffect, Side, TimeInForce
+from orders.models.exit_reason import ExitReason
 from orders.models.order_triggers import order_triggers
 from orders.models.signal import Signal
 from orders.models.strategy import Strategy
@@ -17,6 +18,15 @@ class Source(models.TextChoices):
     WEBHOOK = "webhook", "Webhook"
     DASHBOARD = "dashboard", "Dashboard"
     API = "api", "API"
+    DESK = "desk", "The desk"
+    EXTERNAL = "external", "Outside the desk"
+
+
+class Leg(models.TextChoices):
+    """Which protective exit of a position an order is."""
+
+    STOP_LOSS = "STOP_LOSS", "Stop loss"
+    TAKE_PROFIT = "TAKE_PROFIT", "Take profit"
 
 
 def _choices(enum: type) -> list[tuple[str, str]]:
@@ -64,6 +74,23 @@ class Order(models.Model):
     reason = models.CharField(max_length=32, blank=True, help_text="Why it was denied or rejected: a code.")
     text = models.CharField(max_length=500, blank=True)
     broker_order_id = models.CharField(max_length=64, blank=True)
+
+    # What it is for, beyond opening or closing.
+    exit_reason = models.CharField(
+        max_length=32, choices=ExitReason, blank=True, help_text="Of an exit: why it closes."
+    )
+    leg = models.CharField(max_length=16, choices=Leg, blank=True, help_text="Of a protective exit: which.")
+    parent = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="children",
+        help_text="For whose sake the desk made it: a reversal's entry, or what a protective exit protects.",
+    )
+    protection = models.JSONField(
+        null=True, blank=True, help_text="Of an entry: the protective exits that were asked for with it."
+    )
 
     # A reversal's closing order.
     auto_exit = models.BooleanField(default=False)

@@ -6,6 +6,7 @@ from django.db.models import Q
 
 from brokers.ids import new_id
 from brokers.models import BrokerAccount
+from orders.models.exit_reason import ExitReason
 from orders.models.order import Order, Source
 from orders.models.strategy import Strategy
 
@@ -25,11 +26,6 @@ class Trade(models.Model):
     class Side(models.TextChoices):
         LONG = "LONG", "Long"
         SHORT = "SHORT", "Short"
-
-    class ExitReason(models.TextChoices):
-        SIGNAL = "SIGNAL", "Its strategy's exit"
-        MANUAL_EXIT = "MANUAL_EXIT", "Closed by hand"
-        REVERSED = "REVERSED", "Reversed by an entry on the other side"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="trades")

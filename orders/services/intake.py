@@ -6,26 +6,20 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from django.db import IntegrityError, connection, transaction
-from django.utils import timezone
 
-from brokers.ids import cl_ord_id_of, new_id
+from brokers.ids import new_id
 from brokers.models import BrokerAccount
-from brokers.types import OrdStatus, PositionEffect, TimeInForce
 from failpoints import failpoint
 from orders.intake.alert import Alert
 from orders.intake.order_request import OrderRequest
 from orders.intake.sizing import SizingCode, SizingError
 from orders.models import Order, Signal, Source, Strategy, Trader
 from orders.selectors import first_order_of
-from orders.services.changes import Change, Origin, project, write_event
-from orders.services.closed_markets import closed_market, hold_back
-from orders.services.following import next_check
-from orders.services.journal import record_entry
+from orders.services.new_orders import Provenance, write_order
 from orders.services.quantities import entry_quantity, exit_quantity
 from orders.services.quotas import QuotaExceeded, spend_quota
 from orders.services.retrying import retried
 from orders.services.statements import limit_statements
-from orders.state import OrderState
 
 
 class AlreadyRecorded(Exception):
@@ -63,18 +57,10 @@ def record_alert(
                 (account, entry_quantity(account, alert.quantity, strategy.default_quantity))
                 for account in accounts
             ]
-        orders = [
-            _write_order(
-                alert,
-                account,
-                quantity,
-                source=Source.WEBHOOK,
-                received_at=received_at,
-                strategy=strategy,
-                signal=signal,
-            )
-            for account, quantity in quantities
-        ]
+        provenance = Provenance(
+            source=Source.WEBHOOK, received_at=received_at, strategy=strategy, signal=signal
+        )
+        orders = [write_order(alert, account, quantity, provenance) for account, quantity in quantities]
         failpoint("record.before_commit")
     failpoint("record.after_commit")
     return orders
@@ -104,15 +90,13 @@ def record_order(
             else:
                 spend_quota(trader=trader, count=1, now=received_at)
                 quantity = entry_quantity(account, request.quantity, None)
-            order = _write_order(
-                request,
-                account,
-                quantity,
+            provenance = Provenance(
                 source=source,
                 received_at=received_at,
                 idempotency_key=idempotency_key,
                 request_digest=request_digest,
             )
+            order = write_order(request, account, quantity, provenance)
             failpoint("record.before_commit")
     except (IntegrityError, QuotaExceeded, SizingError):
         first = Order.objects.filter(user=trader.user_id, idempotency_key=idempotency_key).first()
@@ -179,62 +163,3 @@ def _closable(accounts: Sequence[BrokerAccount], alert: Alert) -> list[tuple[Bro
             if error.code is not SizingCode.NOTHING_TO_CLOSE:
                 raise
     return quantities
-
-
-def _write_order(
-    asked: Alert | OrderRequest,
-    account: BrokerAccount,
-    order_qty: Decimal,
-    *,
-    source: Source,
-    received_at: dt.datetime,
-    strategy: Strategy | None = None,
-    signal: Signal | None = None,
-    idempotency_key: str | None = None,
-    request_digest: str = "",
-) -> Order:
-    order_id = new_id()
-    now = timezone.now()
-    order = Order(
-        id=order_id,
-        cl_ord_id=cl_ord_id_of(order_id),
-        working_cl_ord_id=cl_ord_id_of(order_id),
-        user_id=account.user_id,
-        account=account,
-        strategy=strategy,
-        signal=signal,
-        source=source,
-        simulation=account.simulation,
-        idempotency_key=idempotency_key,
-        request_digest=request_digest,
-        symbol=asked.symbol,
-        side=asked.side,
-        ord_type=asked.ord_type,
-        # DAY where the sender leaves it open: what every broker takes, for fractions too.
-        time_in_force=asked.time_in_force or TimeInForce.DAY,
-        order_qty=order_qty,
-        price=asked.price,
-        stop_px=asked.stop_px,
-        position_effect=asked.position_effect,
-        ord_status=OrdStatus.INITIALIZED,
-        received_at=received_at,
-        recorded_at=now,
-    )
-    project(order, OrderState(order_qty))
-    order.next_check_at = next_check(order, now)
-    order.save(force_insert=True)
-    origin = Origin("web", stages={"received": received_at, "recorded": now})
-    write_event(order, kind="Recorded", at=now, origin=origin, data={"order_qty": str(order_qty)})
-    if order.position_effect == PositionEffect.OPEN:
-        record_entry(order)
-    _check_market(order, now)
-    return order
-
-
-def _check_market(order: Order, now: dt.datetime) -> None:
-    """Deny an entry whose market is closed, or have it wait for the opening; an exit is sent whenever it comes."""
-    closed = closed_market(order, now)
-    if closed is not None:
-        change = Change(order, Origin("web"))
-        hold_back(change, closed, until=closed.opens_at, at=now)
-        change.save()

@@ -11,7 +11,7 @@ from django.db import connection
 
 from brokers.ids import new_id
 from brokers.types import PositionEffect, Side
-from orders.models import Order, Position, Source, Trade, TradeOrder
+from orders.models import ExitReason, Order, Position, Trade, TradeOrder
 from orders.positions import Books, Leg, RoundTrip, TripSide
 
 # One round trip on every recording's way: nothing where the entry adds to a position, else the trade that waits for
@@ -183,9 +183,7 @@ def _add_leg(row: Trade, leg: Leg) -> None:
 
 
 def _exit_reason(order: Order) -> str:
-    if order.position_effect == PositionEffect.OPEN:
-        return Trade.ExitReason.REVERSED
-    return Trade.ExitReason.SIGNAL if order.source == Source.WEBHOOK else Trade.ExitReason.MANUAL_EXIT
+    return ExitReason.REVERSED if order.position_effect == PositionEffect.OPEN else order.exit_reason
 
 
 def _side_opened_by(order: Order) -> str:

@@ -11,10 +11,19 @@ from django.conf import settings
 from django.db import OperationalError
 from django.utils import timezone
 
+from brokers.errors import NotSent, OutcomeUnknown
 from brokers.models import BrokerAccount
 from brokers.types import OrdStatus, OrdType, PositionEffect
-from orders.models import Order, OrderRequest
-from orders.selectors import has_open_orders, orders_due, unsent_orders, unsent_requests, work_at_hand
+from orders.models import Errand, Order, OrderRequest
+from orders.selectors import (
+    errands_due,
+    has_open_orders,
+    orders_due,
+    unsent_orders,
+    unsent_requests,
+    work_at_hand,
+)
+from orders.services.errands import finish_errand, put_off_errand
 from orders.services.executions import Applied
 from orders.services.leases import Fence, LeaseLost
 from orders.services.lookup import look_up_order
@@ -26,6 +35,7 @@ from orders.services.trouble import TROUBLE
 from orders.services.verification import check_all_of, note_check, verify_account
 from tasks import routing
 from tasks.fleet.accounts import AccountSession, AccountUnusable
+from tasks.fleet.errands import AT_ONCE, run_errand
 from tasks.fleet.slots import Slot, boottime
 from tasks.replies import answer, answer_requests
 
@@ -81,6 +91,7 @@ class TraderSession:
             check_all_of(self.user_id)
             self._caught_up = True
         worked = self._work_off()
+        worked = self._run_errands() or worked
         return self._check_due() or worked
 
     # --- look up ---
@@ -115,6 +126,8 @@ class TraderSession:
             if request is not None:
                 seen.add(request.id)
                 worked = self._guarded(partial(self._send_request, request), request.order) or worked
+            if at_hand.errands:
+                worked = self._run_errands(AT_ONCE) or worked
             alone = self._left_alone()
             orders = unsent_orders(self.user_id, leave_out=alone) if at_hand.orders else []
             in_flight = [order for order in orders if order.ord_status == OrdStatus.SUBMITTED]
@@ -207,6 +220,37 @@ class TraderSession:
                 return
             time.sleep(delay_ms / 1000)
             self._verify(account.account_id, order, counts=False)
+
+    # --- errands ---
+
+    def _run_errands(self, kinds: frozenset[Errand.Kind] | None = None) -> bool:
+        """Do the errands that are due, all or those of some kinds; one that fails is put off, and the others go on."""
+        if kinds is None and not work_at_hand(self.user_id).errands:
+            return False
+        worked = False
+        for errand in errands_due(self.user_id):
+            if kinds is None or errand.kind in kinds:
+                self._progress()
+                worked = self._run_errand(errand) or worked
+                if kinds is None:
+                    self._work_off()
+        return worked
+
+    def _run_errand(self, errand: Errand) -> bool:
+        try:
+            adapter = self._account(errand.account_id).adapter
+            for applied in run_errand(errand, adapter, self.fence):
+                self._answer(applied)
+        except (AccountUnusable, NotSent, OutcomeUnknown) as error:
+            put_off_errand(errand, f"{type(error).__name__}: {error}")
+            return False
+        except (*TROUBLE, OperationalError) as error:
+            if isinstance(error, OperationalError) and not is_held_up(error):
+                raise
+            log.exception("an errand is in trouble, the others go on", errand=str(errand))
+            put_off_errand(errand, type(error).__name__)
+            return False
+        return finish_errand(errand)
 
     # --- check ---
 

@@ -1,0 +1,24 @@
+"""Who does which errand: one function for each kind.
+
+Each takes the errand, the account's adapter and the worker's fence, may be called again at any time, and returns what
+it has applied, so that whoever waits for one of these orders is answered.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from brokers.base import BrokerAdapter
+from orders.models import Errand
+from orders.services.executions import Applied
+from orders.services.leases import Fence
+
+Run = Callable[[Errand, BrokerAdapter, Fence], Sequence[Applied]]
+
+AT_ONCE = frozenset({Errand.Kind.TEND_POSITION})
+"""What is done before the next order is chosen; the others wait until all is sent."""
+
+RUNS: Mapping[Errand.Kind, Run] = {}
+
+
+def run_errand(errand: Errand, adapter: BrokerAdapter, fence: Fence) -> Sequence[Applied]:
+    """Do one errand. Raises ``NotSent`` or ``OutcomeUnknown`` where the broker gives no answer."""
+    return RUNS[Errand.Kind(errand.kind)](errand, adapter, fence)
