@@ -74,6 +74,9 @@ POINTS: dict[str, str] = {
     "check.noted": "a check is counted and the next one set",
     "gap.marked": "the stream was interrupted: orders are marked to be checked, the worker is not rung",
     "fills.after": "an account's fills are fetched, none is applied",
+    # errands
+    "errand.before_finish": "an errand is done, and still on the list",
+    "errand.put_off": "an errand that could not be done is put off",
     # cancel and replace
     "request.record.before_commit": "a cancel or replace is written, not committed",
     "request.record.after_commit": "a cancel or replace is recorded; nobody has been told",

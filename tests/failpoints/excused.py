@@ -36,6 +36,14 @@ PASSED_ON: dict[str, tuple[str, str]] = {
         "write",
         "part of the transaction that locked the position",
     ),
+    "orders/services/new_orders.py:write_order": (
+        "write",
+        "part of the transaction that decides on the order",
+    ),
+    "orders/services/errands.py:write_errand": (
+        "write",
+        "part of the transaction that gives the reason for it",
+    ),
     "orders/services/quotas.py:spend_quota": ("write", "part of recording"),
     "orders/services/leases.py:take_lease": ("write", "one statement; what it means depends on who takes"),
     "orders/services/leases.py:renew_leases": ("write", "one statement of the supervisor's turn"),
