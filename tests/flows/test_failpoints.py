@@ -278,6 +278,8 @@ ELSEWHERE = {
     "shrink.": "the pool's size: no order hangs on it",
     "leave_pool.": "the same",
     "sweep.pool.": "the same",
+    "sweep.market_hours.": "the same: hours are read for a year ahead",
+    "hours.": "the same",
     "pool.decide.": "the same",
     "orphan.lease.": "needs a lease longer than these 4 s to be found before it ends by itself: the chaos run",
     "orphan.queue.": "upkeep: no order hangs on it",
