@@ -17,6 +17,7 @@ from orders.services.changes import Change, Origin
 from orders.services.duplicates import alarm_duplicates
 from orders.services.execution_rows import write_execution
 from orders.services.links import Link, is_twin, link_of, order_of_link
+from orders.services.refusals import LONGEST_TEXT, take_refusal, tell_refused_requests
 from orders.services.report_events import FILLS, REFUSALS, answer_to_replace, event_of, says_replaced
 from orders.services.retrying import retried
 from orders.state import Rejected, Replaced, RequestKind
@@ -64,6 +65,7 @@ def apply_execution_reports(
         # Nor must a fill that comes after an end for which we still ask: only the broker's own total ends that.
         unsure = was_followed and not any(_confirms_total(order, report) for report in reports)
         change.save(keep_following=missing_fills or unsure)
+        tell_refused_requests(order, change.answered, reports)
         if change.changed:
             if was_checked or _may_have_items(order):
                 _settle_attention(order)
@@ -123,12 +125,14 @@ def _take(change: Change, report: ExecutionReport) -> None:
         if not isinstance(answer, Replaced):
             return
         change.set(working_cl_ord_id=report.cl_ord_id)
-    change.apply(event, at=report.transact_time)
+    is_news = change.apply(event, at=report.transact_time)
     if report.broker_order_id and link is not Link.OLD:
         change.set(broker_order_id=report.broker_order_id)
+    _take_time(change, report)
     if isinstance(event, Rejected):
-        change.set(reason="REJECTED_BY_BROKER")
-    _take_words(change, report)
+        take_refusal(change, report, is_news=is_news)
+    elif report.text:
+        change.set(text=report.text[:LONGEST_TEXT])
 
 
 def _is_repeated_refusal(order: Order, report: ExecutionReport) -> bool:
@@ -142,12 +146,10 @@ def _is_repeated_refusal(order: Order, report: ExecutionReport) -> bool:
     return OrderEvent.objects.filter(order=order, kind=kind, at=report.transact_time).exists()
 
 
-def _take_words(change: Change, report: ExecutionReport) -> None:
+def _take_time(change: Change, report: ExecutionReport) -> None:
     order = change.order
     if order.transact_time is None or report.transact_time > order.transact_time:
         change.set(transact_time=report.transact_time)
-    if report.text:
-        change.set(text=report.text[:500])
 
 
 def _take_of_twin(change: Change, report: ExecutionReport) -> None:
