@@ -11,6 +11,8 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from brokers.refusals import RefusalCode
+
 
 class Side(StrEnum):
     BUY = "BUY"
@@ -158,7 +160,8 @@ class ExecutionReport:
     price: Decimal | None = None
     stop_px: Decimal | None = None
     commission: Decimal | None = None  # of this fill, where the broker gives it; a rebate is negative
-    text: str = ""
+    text: str = ""  # the broker's own words
+    refusal: RefusalCode | None = None  # what they mean, where the report tells of a refusal
     replaces: str | None = None  # broker_order_id of the order that this one has replaced
     replaced_by: str | None = None  # broker_order_id of the order that has replaced this one
 

@@ -10,7 +10,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -42,6 +42,7 @@ from orders.services.closed_markets import (
 )
 from orders.services.executions import Applied, apply_execution_reports
 from orders.services.leases import Fence, LeaseLost, hold_lease
+from orders.services.refusals import refusal_columns, waiting_columns
 from orders.services.repeating import repeats_too_late
 from orders.services.retrying import retried
 from orders.state import Denied, Rejected, Submitted
@@ -93,9 +94,9 @@ def submit_order(
     except MarketClosed as error:
         return meet_closed_market(sending, error, fence=fence)
     except NotSent as error:
-        undo_submission(
-            order_id, sending.attempt, str(error), eligible_at=_eligible_at(sending, error), fence=fence
-        )
+        due = _eligible_at(sending, error)
+        told = waiting_columns(error, due)
+        undo_submission(order_id, sending.attempt, str(error), eligible_at=due, fence=fence, told=told)
         if isinstance(error, CredentialsRefused):
             _report_credentials(sending, error)
         return None
@@ -201,9 +202,11 @@ def undo_submission(
     *,
     eligible_at: dt.datetime | None,
     fence: Fence,
+    told: Mapping[str, str] | None = None,
 ) -> bool:
     """Take back a sending that provably did not happen; return False where another attempt has begun since.
 
+    ``told`` are the columns that say to the trader what it waits for.
     It needs no lease: it only states a fact, and whoever sends again proves a lease of its own.
     """
     with transaction.atomic():
@@ -215,7 +218,7 @@ def undo_submission(
             NotSentEvent(why[:200]),
             at=timezone.now(),
             origin=Origin("worker", fence),
-            columns={"eligible_at": eligible_at},
+            columns={"eligible_at": eligible_at, **(told or {})},
         )
         failpoint("undo.before_commit")
     failpoint("undo.after_commit")
@@ -253,9 +256,7 @@ def refuse_submission(sending: Sending, error: OrderRejected, *, fence: Fence, s
         change = Change(order, Origin("response", fence, {"sent": sent_at, "acknowledged": now}))
         change.apply(Rejected(error.reason[:200]), at=now)
         change.set(
-            reason="REJECTED_BY_BROKER",
-            text=error.reason[:500],
-            transact_time=order.transact_time or now,
+            **refusal_columns(order, error.code, error.reason), transact_time=order.transact_time or now
         )
         # An earlier attempt may still be on its way, so the broker is asked a few times more.
         change.save(keep_following=sending.attempt > 1)

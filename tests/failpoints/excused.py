@@ -24,6 +24,14 @@ PASSED_ON: dict[str, tuple[str, str]] = {
         "part of the transaction that would have sent the order, or the cancel",
     ),
     "orders/services/attention.py:close_items": ("write", "part of the transaction that settles the order"),
+    "orders/services/execution_rows.py:write_execution": (
+        "write",
+        "part of the transaction that applies the report",
+    ),
+    "orders/services/refusals.py:tell_refused_requests": (
+        "write",
+        "part of the transaction that applies the report",
+    ),
     "orders/services/positions.py:book_executions": (
         "write",
         "part of the transaction that records the fills",
