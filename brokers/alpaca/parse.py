@@ -249,6 +249,7 @@ def _order_report(
         stop_px=optional_decimal_of(order.get("stop_price")),
         replaces=order.get("replaces") or None,
         replaced_by=order.get("replaced_by") or None,
+        legs=tuple(parse_order(leg) for leg in order.get("legs") or ()),
         **fields,
     )
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F
@@ -33,7 +34,7 @@ def write_errand(
     Written in the caller's transaction, so that it stands or falls with the reason for it. Rings nobody: the worker
     looks for errands after each thing that it does, others ring for it after their commit.
     """
-    values = {
+    values: dict[str, Any] = {
         "user": user_id,
         "account": account_id,
         "kind": kind,
@@ -57,3 +58,14 @@ def put_off_errand(errand: Errand, why: str, *, seconds: float | None = None) ->
         Errand.objects.filter(pk=errand.pk).update(
             due_at=timezone.now() + dt.timedelta(seconds=wait), tries=F("tries") + 1, why=why[:200]
         )
+
+
+def defer_errand(errand: Errand, seconds: float) -> bool:
+    """Have an errand done again after so many seconds, since it has to wait for something; False where it was asked
+    for again meanwhile, and is done again at once.
+
+    It counts as asked for anew, so that whoever is at it does not strike it off.
+    """
+    rows = Errand.objects.filter(pk=errand.pk, version=errand.version)
+    due_at = timezone.now() + dt.timedelta(seconds=seconds)
+    return rows.update(due_at=due_at, version=F("version") + 1) > 0

@@ -15,6 +15,7 @@ from orders.models import AttentionItem, Execution, Order, OrderEvent
 from orders.services.attention import close_items, open_item
 from orders.services.changes import Change, Origin
 from orders.services.duplicates import alarm_duplicates
+from orders.services.legs import is_of_unnamed_leg, take_cut, take_legs
 from orders.services.links import Link, link_of, order_of_link
 from orders.services.retrying import retried
 from orders.state import (
@@ -57,6 +58,7 @@ class Applied:
     changed: bool
     missing_fills: bool  # the broker counts more than we do: ask for the executions
     answered: tuple[uuid.UUID, ...] = ()  # our requests about it that this has answered
+    tends: bool = False  # its position has to be looked at: an errand says so
 
 
 def apply_execution_report(
@@ -78,7 +80,8 @@ def apply_execution_reports(
     with transaction.atomic():
         order = order_of_link(account_id, reports[0].cl_ord_id)
         if order is None:
-            _note_unmatched(reports[0], account_id)
+            if not is_of_unnamed_leg(account_id, reports[0]):
+                _note_unmatched(reports[0], account_id)
             return None
         was_denied, was_checked = order.ord_status == OrdStatus.DENIED, order.checks > 0
         was_followed = order.ended and order.next_check_at is not None
@@ -91,6 +94,7 @@ def apply_execution_reports(
         # Nor must a fill that comes after an end for which we still ask: only the broker's own total ends that.
         unsure = was_followed and not any(_confirms_total(order, report) for report in reports)
         change.save(keep_following=missing_fills or unsure)
+        tends = take_legs(order, reports, origin, _take) or change.tends
         if change.changed:
             if was_checked or _may_have_items(order):
                 _settle_attention(order)
@@ -104,7 +108,7 @@ def apply_execution_reports(
             _alarm_if_less(order, report)
         failpoint("report.before_commit")
     failpoint("report.after_commit")
-    return Applied(order, change.changed, missing_fills, change.answered)
+    return Applied(order, change.changed, missing_fills, change.answered, tends)
 
 
 def _confirms_total(order: Order, report: ExecutionReport) -> bool:
@@ -143,6 +147,7 @@ def _take(change: Change, report: ExecutionReport) -> None:
     if link is Link.WORKING and _says_replaced(report):
         _take_replaced(change, report)
         return
+    take_cut(change, report)
     event = event_of(report)
     if link is Link.NEW:
         answer = _answer_to_replace(report)
