@@ -257,6 +257,7 @@ def _order_report(
         refusal=REFUSALS.code_of(text) if is_refusal else None,
         replaces=order.get("replaces") or None,
         replaced_by=order.get("replaced_by") or None,
+        legs=tuple(parse_order(leg) for leg in order.get("legs") or ()),
         **fields,
     )
 

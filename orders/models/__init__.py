@@ -16,7 +16,7 @@ from orders.models.position import Position
 from orders.models.request import OrderRequest
 from orders.models.request_key import OrderRequestKey
 from orders.models.signal import Signal
-from orders.models.strategy import Strategy
+from orders.models.strategy import Strategy, TradeStyle
 from orders.models.trade import Trade, TradeOrder
 from orders.models.trader import OrderQuota, Plan, Trader
 
@@ -45,6 +45,7 @@ __all__ = [
     "TaskFailure",
     "Trade",
     "TradeOrder",
+    "TradeStyle",
     "Trader",
     "WorkerLease",
 ]

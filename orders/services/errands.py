@@ -59,3 +59,16 @@ def put_off_errand(errand: Errand, why: str, *, seconds: float | None = None) ->
     due_at = timezone.now() + dt.timedelta(seconds=wait)
     Errand.objects.filter(pk=errand.pk).update(due_at=due_at, tries=F("tries") + 1, why=why[:200])
     failpoint("errand.put_off")
+
+
+def defer_errand(errand: Errand, seconds: float) -> bool:
+    """Have an errand done again after so many seconds, since it has to wait for something; False where it was asked
+    for again meanwhile, and is done again at once.
+
+    It counts as asked for anew, so that whoever is at it does not strike it off.
+    """
+    rows = Errand.objects.filter(pk=errand.pk, version=errand.version)
+    due_at = timezone.now() + dt.timedelta(seconds=seconds)
+    deferred = rows.update(due_at=due_at, version=F("version") + 1) > 0
+    failpoint("errand.put_off")
+    return deferred

@@ -11,11 +11,12 @@ from django.utils import timezone
 from brokers.models import BrokerAccount
 from brokers.types import ExecType, ExecutionReport, OrdStatus
 from failpoints import failpoint
-from orders.models import AttentionItem, Order, OrderEvent
+from orders.models import AttentionItem, Leg, Order, OrderEvent
 from orders.services.attention import close_items, open_item
-from orders.services.changes import Change, Origin
+from orders.services.changes import Change, Origin, lock_sent_with
 from orders.services.duplicates import alarm_duplicates
 from orders.services.execution_rows import write_execution
+from orders.services.legs import is_of_unnamed_leg, take_cut, take_legs
 from orders.services.links import Link, is_twin, link_of, order_of_link
 from orders.services.refusals import LONGEST_TEXT, take_refusal, tell_refused_requests
 from orders.services.report_events import FILLS, REFUSALS, answer_to_replace, event_of, says_replaced
@@ -31,6 +32,7 @@ class Applied:
     changed: bool
     missing_fills: bool  # the broker counts more than we do: ask for the executions
     answered: tuple[uuid.UUID, ...] = ()  # our requests about it that this has answered
+    tends: bool = False  # its position has to be looked at: an errand says so
 
 
 def apply_execution_report(
@@ -50,9 +52,8 @@ def apply_execution_reports(
     is safe and changes nothing. Facts need no lease: they are true whoever brings them.
     """
     with transaction.atomic():
-        order = order_of_link(account_id, reports[0].cl_ord_id)
+        order = _locked_order(account_id, reports[0])
         if order is None:
-            _note_unmatched(reports[0], account_id)
             return None
         was_denied, was_checked = order.ord_status == OrdStatus.DENIED, order.checks > 0
         was_followed = order.ended and order.next_check_at is not None
@@ -66,6 +67,7 @@ def apply_execution_reports(
         unsure = was_followed and not any(_confirms_total(order, report) for report in reports)
         change.save(keep_following=missing_fills or unsure)
         tell_refused_requests(order, change.answered, reports)
+        tends = take_legs(order, reports, origin, _take) or change.tends
         if change.changed:
             if was_checked or _may_have_items(order):
                 _settle_attention(order)
@@ -79,7 +81,18 @@ def apply_execution_reports(
             _alarm_if_less(order, report)
         failpoint("report.before_commit")
     failpoint("report.after_commit")
-    return Applied(order, change.changed, missing_fills, change.answered)
+    return Applied(order, change.changed, missing_fills, change.answered, tends)
+
+
+def _locked_order(account_id: uuid.UUID, report: ExecutionReport) -> Order | None:
+    """Return the order that a report is of, its row locked; None for one that is not ours, which is noted."""
+    order = order_of_link(account_id, report.cl_ord_id)
+    if order is None:
+        if not is_of_unnamed_leg(account_id, report):
+            _note_unmatched(report, account_id)
+    elif order.leg == Leg.TAKE_PROFIT:
+        lock_sent_with(order)  # before the position, since it may have to share what is told
+    return order
 
 
 def _confirms_total(order: Order, report: ExecutionReport) -> bool:
@@ -118,6 +131,7 @@ def _take(change: Change, report: ExecutionReport) -> None:
     if link is Link.WORKING and says_replaced(report):
         _take_replaced(change, report)
         return
+    take_cut(change, report)
     event = event_of(report)
     if link is Link.NEW:
         answer = answer_to_replace(report)

@@ -42,6 +42,7 @@ from orders.services.closed_markets import (
 )
 from orders.services.executions import Applied, apply_execution_reports
 from orders.services.leases import Fence, LeaseLost, hold_lease
+from orders.services.legs import still_closes, stop_sent_with
 from orders.services.refusals import refusal_columns, waiting_columns
 from orders.services.repeating import repeats_too_late
 from orders.services.retrying import retried
@@ -138,6 +139,14 @@ def begin_submission(
         closed = closed_market(order, now) if order.eligible_at is not None else None
         if closed is not None and cancel is None:
             return _hold_back(order, closed, until=closed.opens_at, origin=Origin("worker", fence))
+        if order.leg and not still_closes(order):
+            _deny(
+                order,
+                "NOTHING_TO_CLOSE",
+                "There is no position to protect any more.",
+                Origin("worker", fence),
+            )
+            return Applied(order, changed=True, missing_fills=False)
         if is_too_old(order, now):
             _deny(order, "TOO_OLD", "The entry was not sent before it grew too old.", Origin("worker", fence))
             return Applied(order, changed=True, missing_fills=False)
@@ -180,7 +189,8 @@ def cancel_unsent(order: Order, cancel: OrderRequest, origin: Origin) -> Applied
 
 
 def command_of(order: Order) -> NewOrder:
-    """Return the command that places this order; the same for every attempt."""
+    """Return the command that places this order, of an OCO both; the same for every attempt."""
+    stop = stop_sent_with(order)
     return NewOrder(
         cl_ord_id=order.cl_ord_id,
         symbol=order.symbol,
@@ -191,6 +201,9 @@ def command_of(order: Order) -> NewOrder:
         price=order.price,
         stop_px=order.stop_px,
         reduce_only=order.position_effect == PositionEffect.CLOSE,
+        trail_offset=order.trail_offset,
+        trail_percent=order.trail_percent,
+        oco_stop_px=None if stop is None else stop.stop_px,
     )
 
 
