@@ -17,6 +17,8 @@ FOR_A_PERSON = (
     AttentionItem.Kind.DUPLICATE_AT_BROKER,
     AttentionItem.Kind.DENIED_BUT_SENT,
     AttentionItem.Kind.BROKER_COUNTS_LESS,
+    AttentionItem.Kind.REVERSAL_ABORTED,
+    AttentionItem.Kind.POSITION_DIFFERS,
 )
 """What no report of a broker's settles."""
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from brokers.types import PositionEffect
 from orders.models import Execution, Order, OrderEvent, OrderRequest
+from orders.services.errands import tend_if_waited_for
 from orders.services.following import next_check
 from orders.services.journal import cancel_unopened
 from orders.services.leases import Fence
@@ -80,6 +81,7 @@ class Change:
         self.order = order
         self.changed = False
         self.answered: tuple[uuid.UUID, ...] = ()  # requests about the order that ``save`` found answered
+        self.waited_for = False  # it has ended, and the worker has to look at who waited for that
         self._origin = origin
         self._was, self._had_ended = order.ord_status, order.ended
         self._state = state_of(order)
@@ -138,8 +140,15 @@ class Change:
         if self._executions:
             plain = [fill.exec_id for fill in self._state.fills if not fill.supersedes]
             book_executions(self.order, self._executions, plain)
-        if self.order.ended and not self._had_ended and self.order.position_effect == PositionEffect.OPEN:
+        if self.order.ended and not self._had_ended:
+            self._end()
+
+    def _end(self) -> None:
+        """Do what an order's end brings: others of its place may have waited for it, or its trade never begins."""
+        if self.order.position_effect == PositionEffect.OPEN:
             cancel_unopened(self.order)
+        if self.order.position_effect == PositionEffect.CLOSE or self._had_requests:
+            self.waited_for = tend_if_waited_for(self.order)
 
     def _project_requests(self) -> None:
         """Have the requests' rows say what the order's state says of them. The order's row is locked before theirs."""

@@ -57,6 +57,7 @@ class Applied:
     changed: bool
     missing_fills: bool  # the broker counts more than we do: ask for the executions
     answered: tuple[uuid.UUID, ...] = ()  # our requests about it that this has answered
+    waited_for: bool = False  # the worker has an errand now: others of the place waited for the order's end
 
 
 def apply_execution_report(
@@ -104,7 +105,7 @@ def apply_execution_reports(
             _alarm_if_less(order, report)
         failpoint("report.before_commit")
     failpoint("report.after_commit")
-    return Applied(order, change.changed, missing_fills, change.answered)
+    return Applied(order, change.changed, missing_fills, change.answered, change.waited_for)
 
 
 def _confirms_total(order: Order, report: ExecutionReport) -> bool:

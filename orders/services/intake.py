@@ -60,7 +60,11 @@ def record_alert(
         provenance = Provenance(
             source=Source.WEBHOOK, received_at=received_at, strategy=strategy, signal=signal
         )
-        orders = [write_order(alert, account, quantity, provenance) for account, quantity in quantities]
+        whole = alert.is_exit and _requested(alert) is None
+        orders = [
+            write_order(alert, account, quantity, provenance, closes_whole=whole)
+            for account, quantity in quantities
+        ]
         failpoint("record.before_commit")
     failpoint("record.after_commit")
     return orders
@@ -96,7 +100,8 @@ def record_order(
                 idempotency_key=idempotency_key,
                 request_digest=request_digest,
             )
-            order = write_order(request, account, quantity, provenance)
+            whole = request.is_exit and request.quantity is None
+            order = write_order(request, account, quantity, provenance, closes_whole=whole)
             failpoint("record.before_commit")
     except (IntegrityError, QuotaExceeded, SizingError):
         first = Order.objects.filter(user=trader.user_id, idempotency_key=idempotency_key).first()
@@ -152,13 +157,18 @@ def _write_signal(strategy: Strategy, alert: Alert, replay_key: str, received_at
     return signal
 
 
+def _requested(alert: Alert) -> Decimal | None:
+    """Return how much an exit's alert asks to be closed; None: the whole position."""
+    return None if alert.operation.closes_whole else alert.quantity
+
+
 def _closable(accounts: Sequence[BrokerAccount], alert: Alert) -> list[tuple[BrokerAccount, Decimal]]:
     """Return what the alert closes in each account that has something to close; having nothing is no error."""
-    requested = None if alert.operation.closes_whole else alert.quantity
     quantities = []
     for account in accounts:
         try:
-            quantities.append((account, exit_quantity(account, alert.symbol, alert.side, requested)))
+            quantity = exit_quantity(account, alert.symbol, alert.side, _requested(alert))
+            quantities.append((account, quantity))
         except SizingError as error:
             if error.code is not SizingCode.NOTHING_TO_CLOSE:
                 raise
