@@ -27,6 +27,8 @@ class AttentionItem(models.Model):
         BROKER_COUNTS_LESS = "BROKER_COUNTS_LESS", "The broker counts fewer fills than the desk"
         UNPROTECTED = "UNPROTECTED", "A position without its stop loss"
         OVERCLOSED = "OVERCLOSED", "More was closed than was held"
+        REVERSAL_ABORTED = "REVERSAL_ABORTED", "A reversal was given up half-way"
+        POSITION_DIFFERS = "POSITION_DIFFERS", "The broker holds another position than the desk"
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="attention_items"

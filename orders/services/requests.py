@@ -26,7 +26,7 @@ from brokers.ids import cl_ord_id_of, new_id
 from brokers.types import OrdStatus, OrdType
 from failpoints import failpoint
 from orders.intake.replace_request import ReplaceTerms
-from orders.models import Order, OrderRequest, OrderRequestKey
+from orders.models import Order, OrderRequest, OrderRequestKey, Source
 from orders.services.asking import Asked, KeyUsedElsewhere, hold_key, request_of_key
 from orders.services.changes import Change, Origin, write_event
 from orders.services.replace_terms import check_replace_terms
@@ -246,4 +246,5 @@ def _event_data(request: OrderRequest) -> dict[str, Any]:
 
 
 def _origin(request: OrderRequest) -> Origin:
-    return Origin("web", stages={"received": request.received_at, "recorded": request.recorded_at})
+    source = "worker" if request.source == Source.DESK else "web"
+    return Origin(source, stages={"received": request.received_at, "recorded": request.recorded_at})

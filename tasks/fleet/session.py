@@ -23,6 +23,7 @@ from orders.selectors import (
     unsent_requests,
     work_at_hand,
 )
+from orders.services.clearing import clear_way
 from orders.services.errands import finish_errand, put_off_errand
 from orders.services.executions import Applied
 from orders.services.leases import Fence, LeaseLost
@@ -188,6 +189,9 @@ class TraderSession:
                 dequeued_at=dequeued_at,
             )
         self._answer(applied)
+        if applied is None:  # not sent, perhaps because others have to end before
+            for one in clear_way(order.id, adapter=account.adapter, fence=self.fence):
+                self._answer(one)
         if order.ord_type == OrdType.MARKET and not account.stream.is_live:
             self._follow_fill(order, account)
 
@@ -312,7 +316,7 @@ class TraderSession:
 def pick_next(orders: list[Order], blocked: set[tuple[uuid.UUID, str]]) -> Order | None:
     """Choose what to send next among recorded orders, given oldest first.
 
-    Within an account and symbol the oldest goes first; symbols that hold an exit go before symbols that hold none.
+    Symbols that hold an exit go before symbols that hold none, and exits before entries; else the oldest goes first.
     An order that must not be sent yet holds back what is behind it in its symbol, and a blocked symbol holds back
     its entries; neither ever holds back an exit.
     """
@@ -326,7 +330,11 @@ def pick_next(orders: list[Order], blocked: set[tuple[uuid.UUID, str]]) -> Order
             held.add(_place(order))
         elif is_exit or _place(order) not in held:
             ready.append(order)
-    return min(ready, key=lambda order: _place(order) not in with_exit, default=None)
+    return min(ready, key=lambda order: (_place(order) not in with_exit, _opens(order)), default=None)
+
+
+def _opens(order: Order) -> bool:
+    return order.position_effect == PositionEffect.OPEN
 
 
 def _place(order: Order) -> tuple[uuid.UUID, str]:
