@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from brokers.paper.factory import CAPABILITIES
-from brokers.types import Capabilities, ExecType, ExecutionReport, NewOrder, OrdStatus, Side
+from brokers.types import Capabilities, ExecType, ExecutionReport, OrdStatus, Side
 from orders.models import AttentionItem, Errand, ExitReason, Leg, Order, OrderRequest, Position, Trade
 from orders.selectors import errands_due, unsent_orders
 from orders.services.leases import Fence, LeaseLost
