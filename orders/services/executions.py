@@ -78,10 +78,8 @@ def apply_execution_reports(
     is safe and changes nothing. Facts need no lease: they are true whoever brings them.
     """
     with transaction.atomic():
-        order = order_of_link(account_id, reports[0].cl_ord_id)
+        order = _find_order(account_id, reports[0])
         if order is None:
-            if not is_of_unnamed_leg(account_id, reports[0]):
-                _note_unmatched(reports[0], account_id)
             return None
         was_denied, was_checked = order.ord_status == OrdStatus.DENIED, order.checks > 0
         was_followed = order.ended and order.next_check_at is not None
@@ -132,6 +130,17 @@ def _alarm_if_less(order: Order, report: ExecutionReport) -> None:
     if not twice.exists():
         detail = f"the broker counts {report.cum_qty.normalize():f}, the desk {order.cum_qty.normalize():f}"
         open_item(AttentionItem.Kind.BROKER_COUNTS_LESS, order=order, detail=detail)
+
+
+def _find_order(account_id: uuid.UUID, report: ExecutionReport) -> Order | None:
+    """Return the order that a report is of, its row locked; one of no order of ours is noted for the operators."""
+    order = order_of_link(account_id, report.cl_ord_id)
+    if order is not None or is_of_unnamed_leg(account_id, report):
+        return order
+    order = order_of_link(account_id, report.cl_ord_id)  # it may have been named while we looked
+    if order is None:
+        _note_unmatched(report, account_id)
+    return order
 
 
 def _take(change: Change, report: ExecutionReport) -> None:
