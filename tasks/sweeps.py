@@ -9,6 +9,7 @@ from orders.services.heartbeats import beat_schedule
 from orders.services.market_hours import refresh_market_hours, watch_market_hours
 from orders.services.pool import decide_target
 from orders.services.sweeping import sweep_lock
+from orders.services.unprotected import watch_protection
 from tasks.dispatch import nudge
 from tasks.orphans import hand_out_cases
 
@@ -47,6 +48,19 @@ def pool() -> None:
             failpoint("sweep.pool.after")
             if decided is not None:
                 log.info("pool target", size=decided.size, **decided.demand)
+
+
+@shared_task(name="sweeps.protection")
+def protection() -> None:
+    """Alarm for positions that are without their stop loss, and have their traders' workers look at them."""
+    with sweep_lock("protection") as alone:
+        if not alone:
+            return
+        failpoint("sweep.protection.before")
+        concerned = watch_protection()
+    for user_id in concerned:
+        nudge(user_id)
+    failpoint("sweep.protection.after")
 
 
 @shared_task(name="sweeps.market_hours")

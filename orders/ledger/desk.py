@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 
+from django.db.models import F
+
 from brokers.models import BrokerAccount
 from brokers.types import ExecType
 from orders.ledger.rows import DeskFill, DeskHolding, DeskOrder
@@ -74,11 +76,17 @@ def _surviving_fills() -> dict[uuid.UUID, dict[str, DeskFill]]:
 
 
 def _links() -> dict[uuid.UUID, list[str]]:
-    """Return the client order ids of the replaces that may have reached the exchange, by order."""
+    """Return under which further client order ids the exchange may have an order: of its replaces, or its own choice.
+
+    The stop of an OCO goes by what the exchange has called it.
+    """
     rows = OrderRequest.objects.filter(kind=OrderRequest.Kind.REPLACE, attempt__gt=0).order_by("id")
     links: defaultdict[uuid.UUID, list[str]] = defaultdict(list)
     for order_id, cl_ord_id in rows.values_list("order_id", "cl_ord_id").iterator(chunk_size=2000):
         links[order_id].append(cl_ord_id)
+    stops = Order.objects.filter(sent_with__isnull=False).exclude(working_cl_ord_id=F("cl_ord_id"))
+    for order_id, name in stops.values_list("id", "working_cl_ord_id").iterator(chunk_size=2000):
+        links[order_id].append(name)
     return links
 
 
