@@ -7,12 +7,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 
 from brokers.types import OrdStatus, Side
 from orders.models import ExitReason, Leg, Order, OrderEvent, Position, Source
 from orders.services.exits import record_exit
-from orders.services.new_orders import ExitTerms, Provenance, write_order
 from tests.factories.alerts import record, record_one
 from tests.factories.exchange import Pit, open_pit
 from tests.factories.sending import hold
@@ -60,22 +59,12 @@ def flat(desk: Desk, *, side: Side = SELL, qty: str | None = None) -> Order | No
     )
 
 
-def add_leg(pit: Pit, qty: str) -> Order:
-    """Give the position a stop loss that rests at the broker."""
-    from django.utils import timezone
-
-    terms = ExitTerms(symbol="AAPL", side=SELL, ord_type="STOP", stop_px=Decimal(50))  # type: ignore[arg-type]
-    provenance = Provenance(
-        source=Source.DESK,
-        received_at=timezone.now(),
-        exit_reason=ExitReason.STOPPED_OUT,
-        leg=Leg.STOP_LOSS,
-        writer="worker",
-    )
-    with transaction.atomic():
-        leg = write_order(terms, pit.desk.account, Decimal(qty), provenance)
+def enter_protected(pit: Pit, quantity: str) -> Order:
+    """Give the trader a position with a stop loss that rests at the broker; return the stop loss."""
+    enter(pit, quantity, stop_loss="50")
     pit.work()
-    assert stored(leg).ord_status == OrdStatus.NEW
+    leg = Order.objects.get(account=pit.desk.account, leg=Leg.STOP_LOSS)
+    assert leg.ord_status == OrdStatus.NEW
     pit.exchange.sent.clear()
     return leg
 
@@ -265,8 +254,7 @@ def test_an_entry_of_unknown_outcome_does_not_keep_what_is_held_from_being_close
 
 
 def test_protective_exits_end_before_an_exit_is_sent(pit: Pit) -> None:
-    enter(pit, "10")
-    leg = add_leg(pit, "10")
+    leg = enter_protected(pit, "10")
     pit.exchange.cancels = False
     order = record_one(pit.desk, action="close_long")
     pit.work()
@@ -280,8 +268,7 @@ def test_protective_exits_end_before_an_exit_is_sent(pit: Pit) -> None:
 
 
 def test_a_protective_exit_that_fills_first_leaves_nothing_to_close(pit: Pit) -> None:
-    enter(pit, "10")
-    leg = add_leg(pit, "10")
+    leg = enter_protected(pit, "10")
     pit.exchange.cancels = False
     order = record_one(pit.desk, action="close_long")
     pit.work()
