@@ -31,6 +31,7 @@ def order_json(order: Order) -> dict[str, Any]:
         "source": order.source,
         "simulation": order.simulation,
         "auto_exit": order.auto_exit,
+        "exit_order": str(order.exit_order_id) if order.exit_order_id else None,
         "exit_quantity": decimal_text(order.exit_quantity),
         "position_before": decimal_text(order.position_before),
         "eligible_at": time_text(order.eligible_at),

@@ -1,5 +1,6 @@
 """What an exit closes at its turn, and what the operators are told of reversals."""
 
+import django.db.models.deletion
 from django.db import migrations, models
 
 
@@ -15,6 +16,19 @@ class Migration(migrations.Migration):
             field=models.BooleanField(
                 default=False,
                 help_text="Of an exit: it closes what there is at its turn, more or less than recorded.",
+            ),
+        ),
+        migrations.AddField(
+            model_name="order",
+            name="exit_order",
+            field=models.ForeignKey(
+                blank=True,
+                db_index=False,
+                help_text="Of an entry: the order by which the desk closes it first.",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="orders.order",
             ),
         ),
         migrations.AlterField(
@@ -56,7 +70,7 @@ class Migration(migrations.Migration):
             field=models.DecimalField(
                 blank=True,
                 decimal_places=9,
-                help_text="Of the position that it closes first.",
+                help_text="Of the opposite position that is closed first.",
                 max_digits=21,
                 null=True,
             ),

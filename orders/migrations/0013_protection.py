@@ -106,6 +106,8 @@ class Migration(migrations.Migration):
                     ("BROKER_COUNTS_LESS", "The broker counts fewer fills than the desk"),
                     ("UNPROTECTED", "A position without its stop loss"),
                     ("OVERCLOSED", "More was closed than was held"),
+                    ("REVERSAL_ABORTED", "A reversal was given up half-way"),
+                    ("POSITION_DIFFERS", "The broker holds another position than the desk"),
                 ],
                 max_length=32,
             ),

@@ -120,7 +120,16 @@ class Order(models.Model):
         decimal_places=9,
         null=True,
         blank=True,
-        help_text="Of the position that it closes first.",
+        help_text="Of the opposite position that is closed first.",
+    )
+    exit_order = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        help_text="Of an entry: the order by which the desk closes it first.",
     )
     position_before = models.DecimalField(
         max_digits=21, decimal_places=9, null=True, blank=True, help_text="Signed: short is negative."

@@ -246,5 +246,7 @@ def _event_data(request: OrderRequest) -> dict[str, Any]:
 
 
 def _origin(request: OrderRequest) -> Origin:
-    source = "worker" if request.source == Source.DESK else "web"
-    return Origin(source, stages={"received": request.received_at, "recorded": request.recorded_at})
+    return Origin(
+        "worker" if request.source == Source.DESK else "web",
+        stages={"received": request.received_at, "recorded": request.recorded_at},
+    )

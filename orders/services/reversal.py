@@ -126,6 +126,7 @@ def _write_closing_order(change: Change, position: Decimal, now: dt.datetime) ->
     )
     change.set(
         auto_exit=True,
+        exit_order_id=closing.id,
         exit_quantity=abs(position),
         position_before=position,
         reason=REVERSING,

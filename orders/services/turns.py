@@ -79,8 +79,7 @@ def put_off(change: Change, at: dt.datetime) -> None:
 
 def closing_order_of(entry: Order) -> Order | None:
     """Return the order by which the desk closes, or has closed, what this entry reverses."""
-    closing = Order.objects.filter(parent=entry, auto_exit=True, position_effect=PositionEffect.CLOSE)
-    return closing.order_by("-id").first()
+    return Order.objects.filter(pk=entry.exit_order_id).first() if entry.exit_order_id else None
 
 
 def is_unfinished(order: Order) -> bool:

@@ -60,10 +60,10 @@ def flat(desk: Desk, *, side: Side = SELL, qty: str | None = None) -> Order | No
 
 
 def enter_protected(pit: Pit, quantity: str) -> Order:
-    """Open a position with a stop loss; return that order, which rests at the broker."""
+    """Give the trader a position with a stop loss that rests at the broker; return the stop loss."""
     enter(pit, quantity, stop_loss="50")
     pit.work()
-    leg = Order.objects.get(leg=Leg.STOP_LOSS)
+    leg = Order.objects.get(account=pit.desk.account, leg=Leg.STOP_LOSS)
     assert leg.ord_status == OrdStatus.NEW
     pit.exchange.sent.clear()
     return leg
