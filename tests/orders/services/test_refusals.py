@@ -63,7 +63,9 @@ def test_one_that_comes_later_by_stream_or_poll(desk: Desk, exec_type: ExecType)
     order = at_broker(desk)
     hear(
         order,
-        make_report(order, exec_type, ord_status=OrdStatus.REJECTED, refusal=RefusalCode.HALTED, text="halted, T1"),
+        make_report(
+            order, exec_type, ord_status=OrdStatus.REJECTED, refusal=RefusalCode.HALTED, text="halted, T1"
+        ),
     )
     assert told(order) == ("REJECTED", "HALTED", HALTED)
 
