@@ -46,6 +46,10 @@ class Stream(Protocol):
         """Wait until the stream is live; return whether it is."""
         ...
 
+    def renew(self) -> None:
+        """Connect anew, as after a loss; ``on_gap`` is told. Does nothing while there is no connection."""
+        ...
+
     def close(self) -> None:
         """Stop the stream's thread; calling it twice is safe."""
         ...
