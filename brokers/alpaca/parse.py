@@ -13,6 +13,7 @@ from typing import Any
 from brokers.alpaca.values import (
     Payload,
     UnreadableFact,
+    day_of,
     decimal_of,
     mapping_of,
     optional_decimal_of,
@@ -21,12 +22,15 @@ from brokers.alpaca.values import (
 )
 from brokers.types import (
     AccountReport,
+    CorporateAction,
     ExecType,
     ExecutionReport,
     OrdStatus,
+    OrdType,
     PositionReport,
     Quote,
     Side,
+    TimeInForce,
 )
 
 # https://docs.alpaca.markets/docs/orders-at-alpaca (order lifecycle); "calculated" is below.
@@ -91,6 +95,15 @@ _FILL_KINDS = {
     "trade_correct": ExecType.TRADE_CORRECT,
     "trade_bust": ExecType.TRADE_CANCEL,
 }
+
+_ORD_TYPES = {
+    "market": OrdType.MARKET,
+    "limit": OrdType.LIMIT,
+    "stop": OrdType.STOP,
+    "stop_limit": OrdType.STOP_LIMIT,
+    "trailing_stop": OrdType.TRAILING_STOP,
+}
+_TIMES_IN_FORCE = {time.lower(): time for time in TimeInForce}
 
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL, "sell_short": Side.SELL}
 
@@ -193,6 +206,17 @@ def parse_position(row: Any) -> PositionReport:
     )
 
 
+def parse_split(row: Any) -> CorporateAction:
+    """Read a SPLIT activity. That ``qty`` is by how much the position has changed is *assumed* of Alpaca."""
+    split = mapping_of(row)
+    return CorporateAction(
+        symbol=text_of(split, "symbol"),
+        qty=decimal_of(split.get("qty")),
+        day=day_of(split.get("date")),
+        description=str(split.get("description") or ""),
+    )
+
+
 def parse_account(row: Any) -> AccountReport:
     """Read the account; blocked means that it cannot trade right now, for whatever reason."""
     account = mapping_of(row)
@@ -249,6 +273,8 @@ def _order_report(
         stop_px=optional_decimal_of(order.get("stop_price")),
         replaces=order.get("replaces") or None,
         replaced_by=order.get("replaced_by") or None,
+        ord_type=_ORD_TYPES.get(str(order.get("type"))),
+        time_in_force=_TIMES_IN_FORCE.get(str(order.get("time_in_force"))),
         **fields,
     )
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from brokers.models import BrokerAccount
 from brokers.types import ExecType
 from orders.ledger.rows import DeskFill, DeskHolding, DeskOrder
-from orders.models import Execution, Order, OrderRequest, Position
+from orders.models import Execution, Order, OrderRequest, OutsideId, Position
 
 _COLUMNS = (
     "id",
@@ -74,10 +74,15 @@ def _surviving_fills() -> dict[uuid.UUID, dict[str, DeskFill]]:
 
 
 def _links() -> dict[uuid.UUID, list[str]]:
-    """Return the client order ids of the replaces that may have reached the exchange, by order."""
+    """Return the further client order ids of orders at the exchange, by order.
+
+    Those of the replaces that may have reached it, and those that somebody else has chosen.
+    """
     rows = OrderRequest.objects.filter(kind=OrderRequest.Kind.REPLACE, attempt__gt=0).order_by("id")
     links: defaultdict[uuid.UUID, list[str]] = defaultdict(list)
     for order_id, cl_ord_id in rows.values_list("order_id", "cl_ord_id").iterator(chunk_size=2000):
+        links[order_id].append(cl_ord_id)
+    for order_id, cl_ord_id in OutsideId.objects.order_by("id").values_list("order_id", "cl_ord_id"):
         links[order_id].append(cl_ord_id)
     return links
 

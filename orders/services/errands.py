@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F
@@ -33,7 +34,7 @@ def write_errand(
     Written in the caller's transaction, so that it stands or falls with the reason for it. Rings nobody: the worker
     looks for errands after each thing that it does, others ring for it after their commit.
     """
-    values = {
+    values: dict[str, Any] = {
         "user": user_id,
         "account": account_id,
         "kind": kind,
@@ -57,3 +58,13 @@ def put_off_errand(errand: Errand, why: str, *, seconds: float | None = None) ->
         Errand.objects.filter(pk=errand.pk).update(
             due_at=timezone.now() + dt.timedelta(seconds=wait), tries=F("tries") + 1, why=why[:200]
         )
+
+
+def repeat_errand(errand: Errand, *, seconds: float, why: str) -> None:
+    """Have an errand that is being done done once more, so long from now; sooner where somebody asks for it."""
+    Errand.objects.filter(pk=errand.pk, version=errand.version).update(
+        due_at=timezone.now() + dt.timedelta(seconds=seconds),
+        version=F("version") + 1,
+        tries=F("tries") + 1,
+        why=why[:200],
+    )

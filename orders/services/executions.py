@@ -11,10 +11,11 @@ from django.utils import timezone
 from brokers.models import BrokerAccount
 from brokers.types import ExecType, ExecutionReport, OrdStatus
 from failpoints import failpoint
-from orders.models import AttentionItem, Execution, Order, OrderEvent
+from orders.models import AttentionItem, Errand, Execution, Order, OrderEvent
 from orders.services.attention import close_items, open_item
 from orders.services.changes import Change, Origin
 from orders.services.duplicates import alarm_duplicates
+from orders.services.errands import write_errand
 from orders.services.links import Link, link_of, order_of_link
 from orders.services.retrying import retried
 from orders.state import (
@@ -72,13 +73,14 @@ def apply_execution_reports(
 ) -> Applied | None:
     """Apply reports of one order, in order: dedupe, state, row, executions, history, in one transaction.
 
-    Returns None for an order that is not ours (noted for the operators). Calling it twice with the same report
+    Returns None for an order that the desk does not know: the account is to be compared with its broker, which records
+    it. Calling it twice with the same report
     is safe and changes nothing. Facts need no lease: they are true whoever brings them.
     """
     with transaction.atomic():
         order = order_of_link(account_id, reports[0].cl_ord_id)
         if order is None:
-            _note_unmatched(reports[0], account_id)
+            _ask_to_compare(reports[0], account_id)
             return None
         was_denied, was_checked = order.ord_status == OrdStatus.DENIED, order.checks > 0
         was_followed = order.ended and order.next_check_at is not None
@@ -301,12 +303,16 @@ def _is_known(change: Change, report: ExecutionReport) -> bool:
     return any(exec_id == report.exec_id or exec_id in counted for exec_id in found)
 
 
-def _note_unmatched(report: ExecutionReport, account_id: uuid.UUID) -> None:
+def _ask_to_compare(report: ExecutionReport, account_id: uuid.UUID) -> None:
+    """Have somebody else's order looked at; one that the broker cannot name is for a person to look at."""
     account = BrokerAccount.objects.get(pk=account_id)
+    if report.cl_ord_id:
+        write_errand(user_id=account.user_id, account_id=account_id, kind=Errand.Kind.RECONCILE)
+        return
     open_item(
         AttentionItem.Kind.UNMATCHED_REPORT,
         user_id=account.user_id,
-        detail=f"{report.exec_type} {report.symbol} {report.cl_ord_id} ({report.broker_order_id}) in {account.label}",
+        detail=f"{report.exec_type} {report.symbol} ({report.broker_order_id}) in {account.label}",
     )
 
 

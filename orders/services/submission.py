@@ -40,6 +40,7 @@ from orders.services.closed_markets import (
     hold_back,
     queues_for_open,
 )
+from orders.services.drift import DRIFT_HALT, DRIFT_TEXT, lock_to_send
 from orders.services.executions import Applied, apply_execution_reports
 from orders.services.leases import Fence, LeaseLost, hold_lease
 from orders.services.repeating import repeats_too_late
@@ -127,7 +128,7 @@ def begin_submission(
     Raises ``LeaseLost``.
     """
     with transaction.atomic():
-        order = lock_order(order_id)
+        order, halted = lock_to_send(order_id)
         cancel = _waiting_cancel(order)
         hold_lease(fence)
         now = timezone.now()
@@ -142,6 +143,9 @@ def begin_submission(
             return Applied(order, changed=True, missing_fills=False)
         if cancel is not None:
             return cancel_unsent(order, cancel, Origin("worker", fence))
+        if halted and order.position_effect == PositionEffect.OPEN:
+            _deny(order, DRIFT_HALT, DRIFT_TEXT, Origin("worker", fence))
+            return Applied(order, changed=True, missing_fills=False)
         attempt = order.attempt + 1
         change_order(
             order,
