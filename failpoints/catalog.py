@@ -94,6 +94,9 @@ POINTS: dict[str, str] = {
     "reconcile.finish.after_commit": "a comparison has ended, its errand still stands",
     "reconcile.lift.before_commit": "an operator lifts a halt: written, not committed",
     "reconcile.lift.after_commit": "an operator has lifted a halt",
+    # errands
+    "errand.before_finish": "an errand is done, and still on the list",
+    "errand.put_off": "an errand that could not be done is put off",
     # cancel and replace
     "request.record.before_commit": "a cancel or replace is written, not committed",
     "request.record.after_commit": "a cancel or replace is recorded; nobody has been told",

@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from brokers.alpaca.refusals import REFUSALS
 from brokers.alpaca.values import (
     Payload,
     UnreadableFact,
@@ -104,6 +105,7 @@ _ORD_TYPES = {
     "trailing_stop": OrdType.TRAILING_STOP,
 }
 _TIMES_IN_FORCE = {time.lower(): time for time in TimeInForce}
+_REFUSALS = frozenset({ExecType.REJECTED, ExecType.CANCEL_REJECTED, ExecType.REPLACE_REJECTED})
 
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL, "sell_short": Side.SELL}
 
@@ -253,13 +255,16 @@ def _order_report(
     exec_type: ExecType,
     *,
     transact_time: datetime | None = None,
+    text: str = "",
     **fields: Any,
 ) -> ExecutionReport:
+    ord_status = _ord_status(order)
+    is_refusal = exec_type in _REFUSALS or ord_status is OrdStatus.REJECTED
     cum_qty = optional_decimal_of(order.get("filled_qty")) or Decimal(0)
     order_qty = optional_decimal_of(order.get("qty"))
     return ExecutionReport(
         exec_type=exec_type,
-        ord_status=_ord_status(order),
+        ord_status=ord_status,
         cl_ord_id=text_of(order, "client_order_id"),
         broker_order_id=text_of(order, "id"),
         symbol=text_of(order, "symbol"),
@@ -271,10 +276,15 @@ def _order_report(
         avg_px=optional_decimal_of(order.get("filled_avg_price")),
         price=optional_decimal_of(order.get("limit_price")),
         stop_px=optional_decimal_of(order.get("stop_price")),
+        text=text,
+        refusal=REFUSALS.code_of(text) if is_refusal else None,
         replaces=order.get("replaces") or None,
         replaced_by=order.get("replaced_by") or None,
         ord_type=_ORD_TYPES.get(str(order.get("type"))),
         time_in_force=_TIMES_IN_FORCE.get(str(order.get("time_in_force"))),
+        trail_offset=optional_decimal_of(order.get("trail_price")),
+        trail_percent=optional_decimal_of(order.get("trail_percent")),
+        legs=tuple(parse_order(leg) for leg in order.get("legs") or ()),
         **fields,
     )
 

@@ -17,7 +17,7 @@ TO "{runtime}";
 class Migration(migrations.Migration):
     dependencies = [
         ("brokers", "0004_market"),
-        ("orders", "0011_exit_reasons"),
+        ("orders", "0013_protection"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -41,6 +41,8 @@ class Migration(migrations.Migration):
                     ("MARKET_HOURS_MISSING", "A market's hours are not known for long"),
                     ("UNMATCHED_REPORT", "A broker's report of no order of ours"),
                     ("BROKER_COUNTS_LESS", "The broker counts fewer fills than the desk"),
+                    ("UNPROTECTED", "A position without its stop loss"),
+                    ("OVERCLOSED", "More was closed than was held"),
                     ("DRIFT_HALT", "An account's books differ: its entries are halted"),
                     ("CASH_DIFFERS", "An account's cash is not what its fills explain"),
                 ],

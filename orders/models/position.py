@@ -31,6 +31,10 @@ class Position(models.Model):
     )
     booked_at = models.DateTimeField(null=True, blank=True, help_text="The time of the newest fill in it.")
     booked_exec_id = models.CharField(max_length=64, blank=True)
+    protected = models.BooleanField(
+        default=False,
+        help_text="An entry came with protective exits; stays until it is flat and nothing rests.",
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

@@ -24,6 +24,14 @@ PASSED_ON: dict[str, tuple[str, str]] = {
         "part of the transaction that would have sent the order, or the cancel",
     ),
     "orders/services/attention.py:close_items": ("write", "part of the transaction that settles the order"),
+    "orders/services/execution_rows.py:write_execution": (
+        "write",
+        "part of the transaction that applies the report",
+    ),
+    "orders/services/refusals.py:tell_refused_requests": (
+        "write",
+        "part of the transaction that applies the report",
+    ),
     "orders/services/positions.py:book_executions": (
         "write",
         "part of the transaction that records the fills",
@@ -35,6 +43,14 @@ PASSED_ON: dict[str, tuple[str, str]] = {
     "orders/services/journal.py:rewrite_trips": (
         "write",
         "part of the transaction that locked the position",
+    ),
+    "orders/services/new_orders.py:write_order": (
+        "write",
+        "part of the transaction that decides on the order",
+    ),
+    "orders/services/errands.py:write_errand": (
+        "write",
+        "part of the transaction that gives the reason for it",
     ),
     "orders/services/quotas.py:spend_quota": ("write", "part of recording"),
     "orders/services/reconciliation/findings.py:note_done": (
@@ -119,7 +135,7 @@ NOT_ON_AN_ORDERS_WAY: dict[str, str] = {
     "orders/services/strategies.py": "an operator pauses a strategy: one row, whole or not at all",
     "orders/services/attention.py:resolve_item write: update": "an operator closes an item: one row",
     "orders/services/attention.py:resolve_items write: update": "the same for several: one statement",
-    "orders/services/reconciliation/findings.py:accept_finding write: update": "an operator accepts a difference: one row",
-    "orders/services/reconciliation/findings.py:settle_gone write: update": "one statement; the next run finds it again",
+    "orders/services/reconciliation/findings.py:accept_finding write: update": "an operator accepts one: one row",
+    "orders/services/reconciliation/findings.py:settle_gone write: update": "one statement; the next run does it",
     "tradingsite/bench/database.py": "measures a database of its own",
 }

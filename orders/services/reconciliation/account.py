@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-import structlog
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -16,7 +15,7 @@ from failpoints import failpoint
 from orders.hours import hours_of
 from orders.models import Errand, ReconciliationRun
 from orders.reconciliation import TheirBooks, last_mark
-from orders.services.errands import repeat_errand
+from orders.services.errands import defer_errand
 from orders.services.executions import Applied
 from orders.services.leases import Fence, hold_lease
 from orders.services.reconciliation.cash import compare_cash
@@ -29,11 +28,10 @@ from orders.services.reconciliation.reading import read_their_books
 from orders.services.retrying import retried
 from orders.services.verification import SINCE_MARGIN
 
-log = structlog.get_logger(__name__)
-
 LATE = dt.timedelta(days=1)
 """So far back the first comparison after the close of a day looks for fills that were told late."""
-LONGEST_PAUSE_SECONDS = 300.0
+MOVING_SECONDS = 30.0
+"""After so long an account is compared once more in which something was under way."""
 
 
 def reconcile_account(errand: Errand, adapter: BrokerAdapter, fence: Fence) -> Sequence[Applied]:
@@ -54,20 +52,21 @@ def reconcile_account(errand: Errand, adapter: BrokerAdapter, fence: Fence) -> S
     applied = take_outside_orders(run, books, adapter=adapter, fence=fence)
     applied += take_missed_fills(run, books, fence)
     applied += take_changed_orders(run, books, adapter=adapter, fence=fence)
-    again = "the broker's books were moving"
+    pause_seconds: float | None = MOVING_SECONDS
     if books.is_settled:
         compared = compare_positions(run, books, adapter=adapter, fence=fence)
         applied += compared.applied
         cancel_left_exits(run, books, moving=compared.moving, fence=fence)
-        again = _why_again(compared.unconfirmed, compared.moving)
-    _finish(run, books, fence, errand, again)
+        pause_seconds = _pause_seconds(unconfirmed=compared.unconfirmed, moving=bool(compared.moving))
+    _finish(run, books, fence, errand, pause_seconds)
     return applied
 
 
-def _why_again(unconfirmed: bool, moving: frozenset[str]) -> str:
+def _pause_seconds(*, unconfirmed: bool, moving: bool) -> float | None:
+    """Return how soon the account is to be compared once more; None where that is not needed."""
     if unconfirmed:
-        return "a difference was seen for the first time"
-    return f"under way: {', '.join(sorted(moving))}" if moving else ""
+        return settings.RECONCILE_AGAIN_SECONDS
+    return MOVING_SECONDS if moving else None
 
 
 def _since(account: BrokerAccount) -> dt.datetime:
@@ -110,7 +109,9 @@ def _begin(account: BrokerAccount, books: TheirBooks, fence: Fence) -> Reconcili
 
 
 @retried
-def _finish(run: ReconciliationRun, books: TheirBooks, fence: Fence, errand: Errand, again: str) -> None:
+def _finish(
+    run: ReconciliationRun, books: TheirBooks, fence: Fence, errand: Errand, pause_seconds: float | None
+) -> None:
     with transaction.atomic():
         hold_lease(fence)
         if books.is_settled:
@@ -118,13 +119,7 @@ def _finish(run: ReconciliationRun, books: TheirBooks, fence: Fence, errand: Err
         settle_halt(user_id=run.user_id, account_id=run.account_id, label=run.account.label)
         run.finished_at = timezone.now()
         run.save(update_fields=["finished_at", "broker_cash", "booked_cash", "is_cash_base"])
-        if again:
-            repeat_errand(errand, seconds=_pause_seconds(errand), why=again)
+        if pause_seconds is not None:
+            defer_errand(errand, pause_seconds)
         failpoint("reconcile.finish.before_commit")
     failpoint("reconcile.finish.after_commit")
-    if again:
-        log.info("an account is compared once more", account=run.account.label, why=again)
-
-
-def _pause_seconds(errand: Errand) -> float:
-    return min(settings.RECONCILE_AGAIN_SECONDS * 2.0**errand.tries, LONGEST_PAUSE_SECONDS)

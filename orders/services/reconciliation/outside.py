@@ -23,6 +23,7 @@ from orders.services.executions import Applied, apply_execution_reports
 from orders.services.following import next_check
 from orders.services.journal import record_entry
 from orders.services.leases import Fence, hold_lease
+from orders.services.legs import is_of_unnamed_leg
 from orders.services.reconciliation.findings import Kind, note_done, plain
 from orders.services.retrying import retried
 from orders.services.trouble import TROUBLE
@@ -102,6 +103,8 @@ def _take(
         account = BrokerAccount.objects.select_for_update(no_key=True).get(pk=run.account_id)
         if _known_broker_ids(account.pk, {report.broker_order_id}):
             return None  # recorded meanwhile
+        if original is None and is_of_unnamed_leg(account.pk, report):
+            return None  # the stop of an OCO of ours, whose id its look-up is about to tell
         origin, ours = Origin(SOURCE, fence), _terms(original)
         if original is None:
             write_outside_order(account, report, origin)
@@ -173,6 +176,7 @@ def write_outside_order(
     Whether it opens or closes is told by the position that there is now. What it closes was closed by hand.
     """
     now, order_id, ord_type = timezone.now(), new_id(), _ord_type(report)
+    trails = ord_type is OrdType.TRAILING_STOP
     order = Order(
         id=order_id,
         cl_ord_id=cl_ord_id_of(order_id),
@@ -188,6 +192,8 @@ def write_outside_order(
         order_qty=report.order_qty,
         price=report.price if ord_type in (OrdType.LIMIT, OrdType.STOP_LIMIT) else None,
         stop_px=report.stop_px if ord_type in (OrdType.STOP, OrdType.STOP_LIMIT) else None,
+        trail_offset=None if report.trail_percent or not trails else report.trail_offset,
+        trail_percent=report.trail_percent if trails else None,
         position_effect=_position_effect(account, report),
         exit_reason=ExitReason.MANUAL_EXIT,
         ord_status=OrdStatus.INITIALIZED,
@@ -215,8 +221,8 @@ def write_outside_order(
 
 def _ord_type(report: ExecutionReport) -> OrdType:
     """Return the type; where the broker does not tell it, or not with its prices, what its prices make of it."""
-    if report.ord_type in (OrdType.MARKET, OrdType.TRAILING_STOP):
-        return report.ord_type
+    if report.ord_type is OrdType.TRAILING_STOP and (report.trail_offset or report.trail_percent):
+        return OrdType.TRAILING_STOP
     if report.price:
         return OrdType.STOP_LIMIT if report.stop_px else OrdType.LIMIT
     return OrdType.STOP if report.stop_px else OrdType.MARKET

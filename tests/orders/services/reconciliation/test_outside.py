@@ -70,12 +70,15 @@ def test_every_part_of_a_bracket_is_recorded_and_followed(desk: Desk, fence: Fen
     entry = books.order(Side.BUY, "5", price=Decimal(99), ord_type=OrdType.LIMIT)
     books.order(Side.SELL, "5", OrdStatus.PENDING_NEW, price=Decimal(110))
     books.order(Side.SELL, "5", OrdStatus.PENDING_NEW, stop_px=Decimal(90), symbol="MSFT")
+    trailing = {"ord_type": OrdType.TRAILING_STOP, "trail_percent": Decimal(2), "stop_px": Decimal(98)}
+    books.order(Side.SELL, "5", **trailing)
     compare(desk, fence, books)
     orders = Order.objects.order_by("id")
     assert [(one.source, one.ord_type, one.ended) for one in orders] == [
         ("external", "LIMIT", False),
         ("external", "LIMIT", False),
         ("external", "STOP", False),
+        ("external", "TRAILING_STOP", False),
     ]
     first = orders[0]
     assert (first.working_cl_ord_id, first.broker_order_id) == (entry.cl_ord_id, entry.broker_order_id)
