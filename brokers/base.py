@@ -8,6 +8,7 @@
 | ``get_order`` | None only where the broker proved that it has no such order | |
 | ``get_order_by_broker_id`` | the same, by the broker's own id; whatever client order id it carries | |
 | ``list_orders``, ``list_executions`` | everything since then, oldest first, paging inside | |
+| ``list_corporate_actions`` | splits and the like since then; [] where the broker does not tell of them | |
 | ``stream`` | start a thread of its own; reports in order; ``on_gap`` before any that follow a gap | |
 
 ``before_send`` is called immediately before the first byte of a command may leave and raises to
@@ -25,6 +26,7 @@ from brokers.types import (
     BeforeSend,
     CancelOrder,
     Capabilities,
+    CorporateAction,
     ExecutionReport,
     NewOrder,
     OnReport,
@@ -80,6 +82,8 @@ class BrokerAdapter(Protocol):
     def list_executions(self, *, since: datetime) -> list[ExecutionReport]: ...
 
     def list_positions(self) -> list[PositionReport]: ...
+
+    def list_corporate_actions(self, *, since: datetime) -> list[CorporateAction]: ...
 
     def account(self) -> AccountReport: ...
 

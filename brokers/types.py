@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -169,6 +169,10 @@ class ExecutionReport:
     refusal: RefusalCode | None = None  # what they mean, where the report tells of a refusal
     replaces: str | None = None  # broker_order_id of the order that this one has replaced
     replaced_by: str | None = None  # broker_order_id of the order that has replaced this one
+    ord_type: OrdType | None = None  # where the report tells it
+    time_in_force: TimeInForce | None = None
+    trail_offset: Decimal | None = None
+    trail_percent: Decimal | None = None
     legs: tuple[
         ExecutionReport, ...
     ] = ()  # orders that the broker has made with this one, under ids of its own
@@ -180,6 +184,16 @@ class PositionReport:
     qty: Decimal  # signed: short is negative
     avg_px: Decimal
     market_value: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CorporateAction:
+    """The broker has counted a position anew, without anybody's trade: a split, say."""
+
+    symbol: str
+    qty: Decimal  # by which the position has changed; signed
+    day: date  # by the broker's calendar
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)

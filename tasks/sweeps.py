@@ -8,6 +8,7 @@ from orders.selectors import users_with_due_orders
 from orders.services.heartbeats import beat_schedule
 from orders.services.market_hours import refresh_market_hours, watch_market_hours
 from orders.services.pool import decide_target
+from orders.services.reconciliation.asking import ask_due
 from orders.services.sweeping import sweep_lock
 from orders.services.unprotected import watch_protection
 from tasks.dispatch import nudge
@@ -79,3 +80,16 @@ def market_hours() -> None:
         log.info("market hours read", **read)
     if short:
         log.error("market hours missing", markets=short)
+
+
+@shared_task(name="sweeps.reconcile")
+def reconcile() -> None:
+    """Have every account compared with its broker whose time has come."""
+    with sweep_lock("reconcile") as alone:
+        if not alone:
+            return
+        failpoint("sweep.reconcile.before")
+        traders = ask_due()
+    for user_id in traders:
+        nudge(user_id)
+    failpoint("sweep.reconcile.after")

@@ -5,6 +5,7 @@ A setting ``NAME`` that holds a secret can be given as ``NAME_FILE``, the path o
 """
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -300,6 +301,10 @@ SWEEP_ORPHANS_SECONDS = env.int("SWEEP_ORPHANS_SECONDS", default=60)
 SWEEP_POOL_SECONDS = env.int("SWEEP_POOL_SECONDS", default=300)
 SWEEP_PROTECTION_SECONDS = env.int("SWEEP_PROTECTION_SECONDS", default=5)
 SWEEP_MARKET_HOURS_SECONDS = env.int("SWEEP_MARKET_HOURS_SECONDS", default=300)
+SWEEP_RECONCILE_SECONDS = env.int("SWEEP_RECONCILE_SECONDS", default=30)
+RECONCILE_SECONDS = env.float("RECONCILE_SECONDS", default=600.0)
+RECONCILE_AGAIN_SECONDS = env.float("RECONCILE_AGAIN_SECONDS", default=10.0)
+RECONCILE_CASH_TOLERANCE = Decimal(env.str("RECONCILE_CASH_TOLERANCE", default="0.01"))
 
 CELERY_BEAT_SCHEDULE = {
     # A run that could not start in time is of no use: the next one does its work.
@@ -328,6 +333,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": SWEEP_MARKET_HOURS_SECONDS,
         "start_time": datetime(2026, 1, 1, tzinfo=UTC),  # long ago: a fresh desk's first run is at once
         "options": {"queue": "sweeps", "expires": SWEEP_MARKET_HOURS_SECONDS},
+    },
+    "sweeps.reconcile": {
+        "task": "sweeps.reconcile",
+        "schedule": SWEEP_RECONCILE_SECONDS,
+        "options": {"queue": "sweeps", "expires": SWEEP_RECONCILE_SECONDS},
     },
 }
 

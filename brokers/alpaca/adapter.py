@@ -12,7 +12,7 @@ from brokers.alpaca.answers import DuplicateClOrdId, NotFound
 from brokers.alpaca.capabilities import CAPABILITIES
 from brokers.alpaca.client import AlpacaClient
 from brokers.alpaca.config import AlpacaCredentials, AlpacaEndpoints, AlpacaTimings
-from brokers.alpaca.history import list_fills, list_order_rows, readable
+from brokers.alpaca.history import list_activity_rows, list_fills, list_order_rows, readable
 from brokers.alpaca.known import KnownOrders
 from brokers.alpaca.stream import AlpacaStream
 from brokers.errors import BrokerError, MarketClosed, OutcomeUnknown
@@ -21,6 +21,7 @@ from brokers.types import (
     BeforeSend,
     CancelOrder,
     Capabilities,
+    CorporateAction,
     ExecutionReport,
     NewOrder,
     OnReport,
@@ -129,6 +130,10 @@ class AlpacaAdapter:
     def list_positions(self) -> list[PositionReport]:
         rows = values.rows_of(self._client.get("/positions"))
         return [parse.parse_position(row) for row in rows]
+
+    def list_corporate_actions(self, *, since: datetime) -> list[CorporateAction]:
+        """List splits since then, oldest first; one whose row cannot be read is left out."""
+        return readable(list_activity_rows(self._client, "SPLIT", since), parse.parse_split)
 
     def account(self) -> AccountReport:
         return parse.parse_account(self._client.get("/account"))

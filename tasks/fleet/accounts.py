@@ -18,6 +18,7 @@ from orders.models import Order
 from orders.services.changes import Origin
 from orders.services.executions import apply_execution_reports
 from orders.services.leases import Fence
+from orders.services.reconciliation.asking import ask_after_gap
 from orders.services.verification import check_all_now
 from tasks.fleet.held import HeldReports
 from tasks.fleet.watching import StreamWatch
@@ -87,7 +88,9 @@ class AccountSession:
         applied = apply_execution_reports(
             reports, account_id=self.account_id, origin=Origin("stream", self._fence())
         )
-        if applied is not None and applied.changed:
+        if applied is None:
+            self._wake()  # somebody else's order: the account is to be compared with its broker
+        elif applied.changed:
             answer_requests(applied.answered)
             answer(applied.order, self._fence())
         if applied is not None and applied.tends:
@@ -96,4 +99,5 @@ class AccountSession:
     def _on_gap(self) -> None:
         close_old_connections()
         check_all_now(self.account_id)
+        ask_after_gap(self.account_id)
         self._wake()

@@ -30,6 +30,7 @@ from orders.services.executions import Applied
 from orders.services.leases import Fence, LeaseLost
 from orders.services.lookup import look_up_order
 from orders.services.outages import is_held_up
+from orders.services.reconciliation.asking import ask_at_start
 from orders.services.request_sending import put_off_request, send_request
 from orders.services.submission import backoff_seconds, is_too_old, postpone_order, submit_order
 from orders.services.sweeping import deny_stale_entry
@@ -92,6 +93,7 @@ class TraderSession:
         """Send, look up what others left in flight, check; return whether anything was done."""
         if not self._caught_up:  # nobody has listened since the trader's last worker, if there was one
             check_all_of(self.user_id)
+            ask_at_start(self.user_id)
             self._caught_up = True
         worked = self._work_off()
         worked = self._run_errands() or worked
