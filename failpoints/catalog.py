@@ -74,6 +74,17 @@ POINTS: dict[str, str] = {
     "check.noted": "a check is counted and the next one set",
     "gap.marked": "the stream was interrupted: orders are marked to be checked, the worker is not rung",
     "fills.after": "an account's fills are fetched, none is applied",
+    # quotes and values
+    "sweep.valuation.before": "the sweep for values holds its lock, no errand is written",
+    "valuation.errands": "the errands for quotes are written, not committed",
+    "sweep.valuation.after": "the bells of those who hold something are rung",
+    "quotes.wanted": "an errand for quotes is written, perhaps not committed",
+    "quotes.before": "a worker is about to ask its broker for quotes",
+    "quotes.after": "the broker has answered with quotes, none is kept",
+    "quotes.before_commit": "quotes are written, not committed",
+    "quotes.after_commit": "quotes are kept; nothing is valued by them yet",
+    "valuation.before_commit": "a position's new value is written, not committed",
+    "valuation.after_commit": "a position is valued, the next one not",
     # cancel and replace
     "request.record.before_commit": "a cancel or replace is written, not committed",
     "request.record.after_commit": "a cancel or replace is recorded; nobody has been told",

@@ -10,13 +10,14 @@ from brokers.base import BrokerAdapter
 from orders.models import Errand
 from orders.services.executions import Applied
 from orders.services.leases import Fence
+from orders.services.refreshing import refresh_positions
 
 Run = Callable[[Errand, BrokerAdapter, Fence], Sequence[Applied]]
 
 AT_ONCE = frozenset({Errand.Kind.TEND_POSITION})
 """What is done before the next order is chosen; the others wait until all is sent."""
 
-RUNS: Mapping[Errand.Kind, Run] = {}
+RUNS: Mapping[Errand.Kind, Run] = {Errand.Kind.QUOTES: refresh_positions}
 
 
 def run_errand(errand: Errand, adapter: BrokerAdapter, fence: Fence) -> Sequence[Applied]:
