@@ -11,6 +11,8 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from brokers.refusals import RefusalCode
+
 
 class Side(StrEnum):
     BUY = "BUY"
@@ -107,6 +109,11 @@ class NewOrder:
     price: Decimal | None = None  # limit price, LIMIT and STOP_LIMIT
     stop_px: Decimal | None = None  # STOP and STOP_LIMIT
     reduce_only: bool = False  # honoured where ``Capabilities.reduce_only``
+    trail_offset: Decimal | None = None  # TRAILING_STOP: the distance in price,
+    trail_percent: Decimal | None = None  # or in percent of it
+    oco_stop_px: Decimal | None = (
+        None  # LIMIT: a stop loss in the same order, one cancels the other; ``oco`` only
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +165,13 @@ class ExecutionReport:
     price: Decimal | None = None
     stop_px: Decimal | None = None
     commission: Decimal | None = None  # of this fill, where the broker gives it; a rebate is negative
-    text: str = ""
+    text: str = ""  # the broker's own words
+    refusal: RefusalCode | None = None  # what they mean, where the report tells of a refusal
     replaces: str | None = None  # broker_order_id of the order that this one has replaced
     replaced_by: str | None = None  # broker_order_id of the order that has replaced this one
+    legs: tuple[
+        ExecutionReport, ...
+    ] = ()  # orders that the broker has made with this one, under ids of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +213,10 @@ class Capabilities:
     brackets: bool
     reduce_only: bool
     replaces: bool
+    oco: bool = False  # a target and a stop in one order, of which the broker cancels the other
+    exits_hold_shares: bool = (
+        False  # what an open exit would close, no other exit can: two at once only as an OCO
+    )
 
 
 BeforeSend = Callable[[], None]

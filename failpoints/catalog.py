@@ -85,6 +85,9 @@ POINTS: dict[str, str] = {
     "quotes.after_commit": "quotes are kept; nothing is valued by them yet",
     "valuation.before_commit": "a position's new value is written, not committed",
     "valuation.after_commit": "a position is valued, the next one not",
+    # errands
+    "errand.before_finish": "an errand is done, and still on the list",
+    "errand.put_off": "an errand that could not be done is put off",
     # cancel and replace
     "request.record.before_commit": "a cancel or replace is written, not committed",
     "request.record.after_commit": "a cancel or replace is recorded; nobody has been told",

@@ -121,10 +121,10 @@ UNSENT_ORDERS = """
 SELECT DISTINCT ON (account_id, symbol, strategy_id,
                     CASE WHEN ord_status <> 'INITIALIZED' OR position_effect = 'CLOSE' THEN id END)
        id, cl_ord_id, account_id, symbol, ord_type, ord_status, position_effect, attempt, checks, epoch,
-       eligible_at, received_at, recorded_at, strategy_id
+       eligible_at, received_at, recorded_at, strategy_id, sent_with_id
 FROM orders_order
 WHERE user_id = %(user)s AND next_check_at IS NOT NULL AND ord_status IN ('INITIALIZED', 'SUBMITTED')
-  AND NOT (ord_status = 'INITIALIZED' AND id = ANY(%(leave_out)s))
+  AND NOT (ord_status = 'INITIALIZED' AND (id = ANY(%(leave_out)s) OR sent_with_id IS NOT NULL))
 ORDER BY account_id, symbol, strategy_id,
          CASE WHEN ord_status <> 'INITIALIZED' OR position_effect = 'CLOSE' THEN id END, recorded_at, id
 """
@@ -134,7 +134,8 @@ def unsent_orders(user_id: int, *, leave_out: Collection[uuid.UUID] = ()) -> lis
     """Return this trader's orders that are recorded, or in flight with an unknown outcome, oldest first.
 
     Of the recorded entries of one strategy in one symbol only the oldest, since those behind it have to wait for it
-    however many they are; never an exit less, nor one in flight. ``leave_out``: recorded orders to leave alone.
+    however many they are; never an exit less, nor one in flight. The stop of an OCO is sent with
+    its other order. ``leave_out``: recorded orders to leave alone.
     Only the columns that the choice needs are read.
     """
     rows = Order.objects.raw(UNSENT_ORDERS, {"user": user_id, "leave_out": list(leave_out)})

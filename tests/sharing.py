@@ -24,6 +24,7 @@ PIECES = {
         "tests/flows/test_claims.py",
         "tests/flows/test_class_c.py",
         "tests/flows/test_demo.py",
+        "tests/flows/test_market_hours.py",
         "tests/flows/test_outages.py",
         "tests/flows/test_pytest_celery.py",
         "tests/flows/test_refusals.py",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from brokers.refusals import refusal_table
 from desk.config import CHECKOUT
 from orders.intake.alert import ALERT_FIELDS
 from orders.intake.problem import problem_table
@@ -15,6 +16,10 @@ DOCS = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
 
 def test_the_table_of_problems_is_the_registrys() -> None:
     assert problem_table() in (CHECKOUT / "docs/webhooks.md").read_text()
+
+
+def test_the_table_of_refusals_is_the_enums() -> None:
+    assert refusal_table() in (CHECKOUT / "docs/broker-refusals.md").read_text()
 
 
 @pytest.mark.parametrize("name", sorted(ALERT_FIELDS))

@@ -287,12 +287,16 @@ VERIFY_FIRST_SECONDS = env.float("VERIFY_FIRST_SECONDS", default=2.0)
 VERIFY_RETRY_SECONDS = env.float("VERIFY_RETRY_SECONDS", default=30.0)
 VERIFY_RETRIES = env.int("VERIFY_RETRIES", default=3)
 VERIFY_SLOW_SECONDS = env.float("VERIFY_SLOW_SECONDS", default=300.0)
+UNPROTECTED_ALARM_SECONDS = env.float("UNPROTECTED_ALARM_SECONDS", default=10.0)
+OVERCLOSED_POLICY = env.str("OVERCLOSED_POLICY", default="flatten")
+"""What is done where exits have closed more than there was: ``flatten`` what is open the other way, or ``alarm``."""
 SWEEP_DUE_SECONDS = env.int("SWEEP_DUE_SECONDS", default=2)
 SWEEP_ORPHANS_SECONDS = env.int("SWEEP_ORPHANS_SECONDS", default=60)
 SWEEP_POOL_SECONDS = env.int("SWEEP_POOL_SECONDS", default=300)
 SWEEP_VALUATION_SECONDS = env.int("SWEEP_VALUATION_SECONDS", default=60)
 VALUATION_QUIET_SECONDS = env.float("VALUATION_QUIET_SECONDS", default=600.0)
 EXIT_QUOTE_MAX_AGE_SECONDS = env.float("EXIT_QUOTE_MAX_AGE_SECONDS", default=60.0)
+SWEEP_PROTECTION_SECONDS = env.int("SWEEP_PROTECTION_SECONDS", default=5)
 SWEEP_MARKET_HOURS_SECONDS = env.int("SWEEP_MARKET_HOURS_SECONDS", default=300)
 
 CELERY_BEAT_SCHEDULE = {
@@ -316,6 +320,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "sweeps.valuation",
         "schedule": SWEEP_VALUATION_SECONDS,
         "options": {"queue": "sweeps", "expires": SWEEP_VALUATION_SECONDS},
+    },
+    "sweeps.protection": {
+        "task": "sweeps.protection",
+        "schedule": SWEEP_PROTECTION_SECONDS,
+        "options": {"queue": "sweeps", "expires": 2 * SWEEP_PROTECTION_SECONDS},
     },
     "sweeps.market_hours": {
         "task": "sweeps.market_hours",

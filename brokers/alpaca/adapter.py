@@ -32,6 +32,8 @@ from failpoints import failpoint
 
 log = logging.getLogger(__name__)
 
+WITH_LEGS = {"nested": "true"}
+
 
 class AlpacaAdapter:
     """One Alpaca account. One thread may use it, besides those of its streams."""
@@ -84,6 +86,8 @@ class AlpacaAdapter:
     def get_order(self, cl_ord_id: str) -> ExecutionReport | None:
         try:
             row = self._client.get("/orders:by_client_order_id", {"client_order_id": cl_ord_id})
+            if values.misses_legs(row):
+                row = self._client.get(f"/orders/{values.id_of(row)}", WITH_LEGS)
         except NotFound:
             return None
         return self._remember(parse.parse_order(row), cl_ord_id)
@@ -95,6 +99,8 @@ class AlpacaAdapter:
             return None  # Alpaca's ids are UUIDs
         try:
             row = self._client.get(path)
+            if values.misses_legs(row):
+                row = self._client.get(path, WITH_LEGS)
         except NotFound:
             return None
         report = parse.parse_order(row)

@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from brokers.alpaca.refusals import REFUSALS
 from brokers.alpaca.values import (
     Payload,
     UnreadableFact,
@@ -91,6 +92,8 @@ _FILL_KINDS = {
     "trade_correct": ExecType.TRADE_CORRECT,
     "trade_bust": ExecType.TRADE_CANCEL,
 }
+
+_REFUSALS = frozenset({ExecType.REJECTED, ExecType.CANCEL_REJECTED, ExecType.REPLACE_REJECTED})
 
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL, "sell_short": Side.SELL}
 
@@ -234,13 +237,16 @@ def _order_report(
     exec_type: ExecType,
     *,
     transact_time: datetime | None = None,
+    text: str = "",
     **fields: Any,
 ) -> ExecutionReport:
+    ord_status = _ord_status(order)
+    is_refusal = exec_type in _REFUSALS or ord_status is OrdStatus.REJECTED
     cum_qty = optional_decimal_of(order.get("filled_qty")) or Decimal(0)
     order_qty = optional_decimal_of(order.get("qty"))
     return ExecutionReport(
         exec_type=exec_type,
-        ord_status=_ord_status(order),
+        ord_status=ord_status,
         cl_ord_id=text_of(order, "client_order_id"),
         broker_order_id=text_of(order, "id"),
         symbol=text_of(order, "symbol"),
@@ -252,8 +258,11 @@ def _order_report(
         avg_px=optional_decimal_of(order.get("filled_avg_price")),
         price=optional_decimal_of(order.get("limit_price")),
         stop_px=optional_decimal_of(order.get("stop_price")),
+        text=text,
+        refusal=REFUSALS.code_of(text) if is_refusal else None,
         replaces=order.get("replaces") or None,
         replaced_by=order.get("replaced_by") or None,
+        legs=tuple(parse_order(leg) for leg in order.get("legs") or ()),
         **fields,
     )
 

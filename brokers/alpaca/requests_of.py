@@ -18,6 +18,7 @@ _ORD_TYPES = {
     OrdType.LIMIT: "limit",
     OrdType.STOP: "stop",
     OrdType.STOP_LIMIT: "stop_limit",
+    OrdType.TRAILING_STOP: "trailing_stop",
 }
 _SHARE = re.compile(r"[A-Z]{1,6}(\.[A-Z]{1,3})?")
 _SIDES = {Side.BUY: "buy", Side.SELL: "sell"}
@@ -38,6 +39,14 @@ def new_order(order: NewOrder) -> dict[str, Any]:
     }
     _put(body, "limit_price", order.price)
     _put(body, "stop_price", order.stop_px)
+    _put(body, "trail_price", order.trail_offset)
+    _put(body, "trail_percent", order.trail_percent)
+    if order.oco_stop_px is not None and order.price is not None:
+        body |= {
+            "order_class": "oco",
+            "take_profit": {"limit_price": _text(order.price)},
+            "stop_loss": {"stop_price": _text(order.oco_stop_px)},
+        }
     return body
 
 

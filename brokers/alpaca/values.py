@@ -79,6 +79,12 @@ def id_of(row: Any) -> str:
     return text_of(mapping_of(row), "id")
 
 
+def misses_legs(row: Any) -> bool:
+    """Say whether this order is an OCO's first and comes without its stop: only a nested look shows that."""
+    order = mapping_of(row)
+    return order.get("order_class") == "oco" and order.get("type") == "limit" and not order.get("legs")
+
+
 def submitted_at_of(row: Any) -> datetime:
     """Read when an order was submitted."""
     return time_of(mapping_of(row).get("submitted_at"))

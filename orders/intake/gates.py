@@ -5,17 +5,19 @@ nothing meant for entries ever blocks an exit.
 """
 
 from collections.abc import Sequence
+from decimal import Decimal
 
+from brokers.catalog import capabilities_of
 from brokers.models import BrokerAccount
 from orders.intake.alert import Alert
 from orders.intake.fields import FieldCode, FieldError
 from orders.intake.problem import Problem, ProblemError, ProblemType
 from orders.models import Strategy, Trader
+from orders.protection import Protection, protection_of, unplaceable
 
 
 def pass_gates(strategy: Strategy, accounts: Sequence[BrokerAccount], alert: Alert) -> None:
     """Check the alert against its strategy, trader and accounts. Raises ``ProblemError``."""
-    refuse_unsupported(alert)
     check_terms(getattr(strategy.user, "trader", None))
     check_accounts(accounts)
     if alert.is_exit:
@@ -25,23 +27,30 @@ def pass_gates(strategy: Strategy, accounts: Sequence[BrokerAccount], alert: Ale
     if strategy.allowed_symbols and alert.symbol not in strategy.allowed_symbols:
         detail = f"{alert.symbol} is not among the strategy's allowed symbols."
         raise ProblemError(Problem(ProblemType.SYMBOL_NOT_ALLOWED, detail))
+    protection = protection_of(alert, places_targets=strategy.places_targets)
+    quantity = alert.quantity or strategy.default_quantity
+    check_protection(accounts, protection, quantity, ProblemType.INVALID_ALERT)
 
 
-def refuse_unsupported(alert: Alert) -> None:
-    """Refuse protective exits as long as the desk does not place them: never trade without what was asked for."""
-    asked = {
-        name: getattr(alert, name)
-        for name in ("stop_loss", "take_profit", "trailing")
-        if getattr(alert, name) is not None
-    }
-    if asked:
-        errors = [
-            FieldError(name, FieldCode.NOT_ALLOWED, "the desk does not place protective exits yet")
-            for name in asked
-        ]
-        raise ProblemError(
-            Problem(ProblemType.INVALID_ALERT, "Protective exits are not supported yet.", errors)
-        )
+def check_protection(
+    accounts: Sequence[BrokerAccount],
+    protection: Protection | None,
+    quantity: Decimal | None,
+    problem: ProblemType,
+) -> None:
+    """Refuse protective exits that a broker cannot place: never trade without what was asked for.
+
+    Raises ``ProblemError`` of this type, with an error for each field.
+    """
+    if protection is None:
+        return
+    for account in accounts:
+        refused = unplaceable(protection, capabilities_of(account.broker), quantity)
+        if refused:
+            errors = [FieldError(name, FieldCode.NOT_ALLOWED, why) for name, why in refused.items()]
+            raise ProblemError(
+                Problem(problem, f"{account.label} cannot place these protective exits.", errors)
+            )
 
 
 def check_terms(trader: Trader | None) -> Trader:

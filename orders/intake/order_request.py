@@ -22,6 +22,7 @@ from orders.intake.fields import (
 )
 from orders.intake.operation import Operation
 from orders.intake.pricing import read_pricing, to_quantity
+from orders.intake.protective import EXIT_NAMES, ProtectiveExit, check_exits, read_protective_exits
 from orders.intake.strict_json import JsonValue, parse_object
 
 MAX_CLIENT_REF_LENGTH = 200
@@ -40,6 +41,7 @@ ORDER_FIELDS = frozenset(
         "price",
         "time_in_force",
         "position_effect",
+        *EXIT_NAMES,
         "account",
         "id",
     ]
@@ -73,6 +75,9 @@ class OrderRequest:
     stop_px: Decimal | None
     time_in_force: TimeInForce | None  # None: the sender leaves the choice to the desk
     position_effect: PositionEffect
+    stop_loss: ProtectiveExit | None = None
+    take_profit: ProtectiveExit | None = None
+    trailing: ProtectiveExit | None = None
     account: UUID | None
     client_ref: str | None
     body: Mapping[str, JsonValue] = field(repr=False, compare=False)
@@ -100,6 +105,8 @@ def parse_order_request(raw: bytes, content_type: str | None) -> OrderRequest:
     effect = effect or PositionEffect.OPEN
     quantity = reader.read(to_quantity, *QUANTITY_NAMES, required=effect is PositionEffect.OPEN)
     pricing = read_pricing(reader, type_names=_TYPE_NAMES, stop_names=STOP_NAMES)
+    exits = read_protective_exits(reader, body.get)
+    check_exits(reader, exits, is_exit=effect is PositionEffect.CLOSE, side=side, limit=pricing.price)
     account = reader.read(_to_uuid, "account")
     client_ref = reader.read(lambda value: to_text(value, max_length=MAX_CLIENT_REF_LENGTH), "id")
     # The last two add nothing but the type checker's knowledge: both are required.
@@ -115,6 +122,9 @@ def parse_order_request(raw: bytes, content_type: str | None) -> OrderRequest:
         stop_px=pricing.stop_px,
         time_in_force=pricing.time_in_force,
         position_effect=effect,
+        stop_loss=exits.stop_loss,
+        take_profit=exits.take_profit,
+        trailing=exits.trailing,
         account=account,
         client_ref=client_ref,
         body=body,

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("brokers", "0004_market"),
-        ("orders", "0011_exit_reasons"),
+        ("orders", "0013_protection"),
     ]
 
     operations = [

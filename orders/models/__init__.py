@@ -17,7 +17,7 @@ from orders.models.quote import Quote
 from orders.models.request import OrderRequest
 from orders.models.request_key import OrderRequestKey
 from orders.models.signal import Signal
-from orders.models.strategy import Strategy
+from orders.models.strategy import Strategy, TradeStyle
 from orders.models.trade import Trade, TradeOrder
 from orders.models.trader import OrderQuota, Plan, Trader
 
@@ -47,6 +47,7 @@ __all__ = [
     "TaskFailure",
     "Trade",
     "TradeOrder",
+    "TradeStyle",
     "Trader",
     "WorkerLease",
 ]

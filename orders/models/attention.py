@@ -25,6 +25,8 @@ class AttentionItem(models.Model):
         MARKET_HOURS_MISSING = "MARKET_HOURS_MISSING", "A market's hours are not known for long"
         UNMATCHED_REPORT = "UNMATCHED_REPORT", "A broker's report of no order of ours"
         BROKER_COUNTS_LESS = "BROKER_COUNTS_LESS", "The broker counts fewer fills than the desk"
+        UNPROTECTED = "UNPROTECTED", "A position without its stop loss"
+        OVERCLOSED = "OVERCLOSED", "More was closed than was held"
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="attention_items"

@@ -19,8 +19,9 @@ class Errand(models.Model):
         RECONCILE = "RECONCILE", "Compare with the broker"
         INSTRUMENTS = "INSTRUMENTS", "Read the broker's instruments"
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="errands")
-    account = models.ForeignKey(BrokerAccount, models.CASCADE, related_name="errands")
+    # The indexes below begin with both.
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="errands", db_index=False)
+    account = models.ForeignKey(BrokerAccount, models.CASCADE, related_name="errands", db_index=False)
     kind = models.CharField(max_length=16, choices=Kind)
     symbol = models.CharField(max_length=32, blank=True, help_text="Blank: it is about the whole account.")
     due_at = models.DateTimeField()

@@ -63,6 +63,12 @@ class Order(models.Model):
     price = models.DecimalField(max_digits=21, decimal_places=9, null=True, blank=True)
     stop_px = models.DecimalField(max_digits=21, decimal_places=9, null=True, blank=True)
     position_effect = models.CharField(max_length=8, choices=_choices(PositionEffect))
+    trail_offset = models.DecimalField(
+        max_digits=21, decimal_places=9, null=True, blank=True, help_text="Of a trailing stop: its distance."
+    )
+    trail_percent = models.DecimalField(
+        max_digits=21, decimal_places=9, null=True, blank=True, help_text="The same, as part of the price."
+    )
 
     # What has become of it: the projection.
     ord_status = models.CharField(max_length=16, choices=_choices(OrdStatus))
@@ -90,6 +96,14 @@ class Order(models.Model):
     )
     protection = models.JSONField(
         null=True, blank=True, help_text="Of an entry: the protective exits that were asked for with it."
+    )
+    sent_with = models.OneToOneField(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="sent_along",
+        help_text="Of the stop of an OCO: the order in whose command the broker gets it.",
     )
 
     # A reversal's closing order.
@@ -140,6 +154,12 @@ class Order(models.Model):
                 condition=Q(ord_type__in=["STOP", "STOP_LIMIT"], stop_px__isnull=False, stop_px__gt=0)
                 | (~Q(ord_type__in=["STOP", "STOP_LIMIT"]) & Q(stop_px__isnull=True)),
                 name="order_stop_px_fits_ord_type",
+            ),
+            models.CheckConstraint(
+                condition=Q(ord_type="TRAILING_STOP", trail_offset__gt=0, trail_percent__isnull=True)
+                | Q(ord_type="TRAILING_STOP", trail_offset__isnull=True, trail_percent__gt=0)
+                | (~Q(ord_type="TRAILING_STOP") & Q(trail_offset__isnull=True, trail_percent__isnull=True)),
+                name="order_trail_fits_ord_type",
             ),
             models.UniqueConstraint(
                 fields=["user", "idempotency_key"],

@@ -40,6 +40,10 @@ class Position(models.Model):
     unrealized_pct = models.DecimalField(max_digits=40, decimal_places=4, null=True, blank=True)
     quote_time = models.DateTimeField(null=True, blank=True, help_text="Of the quote that it is valued at.")
     valued_at = models.DateTimeField(null=True, blank=True)
+    protected = models.BooleanField(
+        default=False,
+        help_text="An entry came with protective exits; stays until it is flat and nothing rests.",
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

@@ -8,6 +8,14 @@ from brokers.ids import new_id
 from brokers.models import BrokerAccount
 
 
+class TradeStyle(models.TextChoices):
+    """How a strategy trades, which says how its positions are protected."""
+
+    SWING = "SWING", "Swing: over days, with stop loss and profit target"
+    DAY = "DAY", "Day: closed within the session, stop loss only"
+    SCALP = "SCALP", "Scalp: closed within minutes, stop loss only"
+
+
 class Strategy(models.Model):
     """What one webhook trades: its token names it, its secret proves the sender."""
 
@@ -27,6 +35,16 @@ class Strategy(models.Model):
     queues_for_open = models.BooleanField(
         default=False, help_text="Entries wait for the market to open instead of growing too old."
     )
+    trade_style = models.CharField(max_length=8, choices=TradeStyle, default=TradeStyle.SWING)
+    takes_profit = models.BooleanField(
+        null=True,
+        blank=True,
+        help_text="Whether profit targets are placed; unknown: as its style has it.",
+    )
+    demands_protection = models.BooleanField(
+        default=False,
+        help_text="A position without a working stop is an alarm, whether a stop was asked for or not.",
+    )
     paused = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -42,6 +60,11 @@ class Strategy(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def places_targets(self) -> bool:
+        """Say whether the profit targets of its alerts are placed at the broker."""
+        return self.trade_style == TradeStyle.SWING if self.takes_profit is None else self.takes_profit
 
     @property
     def webhook_path(self) -> str:

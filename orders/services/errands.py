@@ -2,11 +2,13 @@
 
 import datetime as dt
 import uuid
+from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
+from failpoints import failpoint
 from orders.models import Errand
 
 MAX_WAIT_SECONDS = 60.0
@@ -33,7 +35,7 @@ def write_errand(
     Written in the caller's transaction, so that it stands or falls with the reason for it. Rings nobody: the worker
     looks for errands after each thing that it does, others ring for it after their commit.
     """
-    values = {
+    values: dict[str, Any] = {
         "user": user_id,
         "account": account_id,
         "kind": kind,
@@ -46,6 +48,7 @@ def write_errand(
 
 def finish_errand(errand: Errand) -> bool:
     """Strike off an errand that is done; False where it was asked for again meanwhile, and stays."""
+    failpoint("errand.before_finish")
     done, _ = Errand.objects.filter(pk=errand.pk, version=errand.version).delete()
     return done > 0
 
@@ -53,7 +56,19 @@ def finish_errand(errand: Errand) -> bool:
 def put_off_errand(errand: Errand, why: str, *, seconds: float | None = None) -> None:
     """Have the errand tried again, ever later: after 1, 2, 4 ... 60 s, or after ``seconds``."""
     wait = min(2.0**errand.tries, MAX_WAIT_SECONDS) if seconds is None else seconds
-    with transaction.atomic():
-        Errand.objects.filter(pk=errand.pk).update(
-            due_at=timezone.now() + dt.timedelta(seconds=wait), tries=F("tries") + 1, why=why[:200]
-        )
+    due_at = timezone.now() + dt.timedelta(seconds=wait)
+    Errand.objects.filter(pk=errand.pk).update(due_at=due_at, tries=F("tries") + 1, why=why[:200])
+    failpoint("errand.put_off")
+
+
+def defer_errand(errand: Errand, seconds: float) -> bool:
+    """Have an errand done again after so many seconds, since it has to wait for something; False where it was asked
+    for again meanwhile, and is done again at once.
+
+    It counts as asked for anew, so that whoever is at it does not strike it off.
+    """
+    rows = Errand.objects.filter(pk=errand.pk, version=errand.version)
+    due_at = timezone.now() + dt.timedelta(seconds=seconds)
+    deferred = rows.update(due_at=due_at, version=F("version") + 1) > 0
+    failpoint("errand.put_off")
+    return deferred

@@ -4,6 +4,7 @@ import datetime as dt
 import uuid
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 
@@ -14,6 +15,7 @@ from orders.intake.alert import Alert
 from orders.intake.order_request import OrderRequest
 from orders.intake.sizing import SizingCode, SizingError
 from orders.models import Order, Signal, Source, Strategy, Trader
+from orders.protection import protection_of, protection_to_dict
 from orders.selectors import first_order_of
 from orders.services.new_orders import Provenance, write_order
 from orders.services.quantities import entry_quantity, exit_quantity
@@ -60,7 +62,10 @@ def record_alert(
         provenance = Provenance(
             source=Source.WEBHOOK, received_at=received_at, strategy=strategy, signal=signal
         )
-        orders = [write_order(alert, account, quantity, provenance) for account, quantity in quantities]
+        columns = _protected(alert, places_targets=strategy.places_targets)
+        orders = [
+            write_order(alert, account, quantity, provenance, **columns) for account, quantity in quantities
+        ]
         failpoint("record.before_commit")
     failpoint("record.after_commit")
     return orders
@@ -96,7 +101,8 @@ def record_order(
                 idempotency_key=idempotency_key,
                 request_digest=request_digest,
             )
-            order = write_order(request, account, quantity, provenance)
+            columns = _protected(request, places_targets=True)
+            order = write_order(request, account, quantity, provenance, **columns)
             failpoint("record.before_commit")
     except (IntegrityError, QuotaExceeded, SizingError):
         first = Order.objects.filter(user=trader.user_id, idempotency_key=idempotency_key).first()
@@ -150,6 +156,12 @@ def _write_signal(strategy: Strategy, alert: Alert, replay_key: str, received_at
         if cursor.rowcount == 0:
             raise AlreadyRecorded(first_order_of(strategy, replay_key))
     return signal
+
+
+def _protected(asked: Alert | OrderRequest, *, places_targets: bool) -> dict[str, Any]:
+    """Return the columns that say by which exits an entry is to be protected."""
+    protection = protection_of(asked, places_targets=places_targets)
+    return {} if protection is None else {"protection": protection_to_dict(protection)}
 
 
 def _closable(accounts: Sequence[BrokerAccount], alert: Alert) -> list[tuple[BrokerAccount, Decimal]]:

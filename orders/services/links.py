@@ -56,3 +56,13 @@ def open_links(order: Order) -> list[str]:
     """Return the client order ids under which the broker may work the order now."""
     waiting = [request.id for request in state_of(order).open_requests if request.kind is RequestKind.REPLACE]
     return [order.working_cl_ord_id, *waiting]
+
+
+def is_twin(order: Order, report: ExecutionReport) -> bool:
+    """Say whether the broker has two orders of this id, and the report is of the other one.
+
+    Not told of an order that was ever replaced, since a replace gives it a new id at the broker.
+    """
+    known, named = order.broker_order_id, report.broker_order_id
+    replaced = order.working_cl_ord_id != order.cl_ord_id or report.replaces is not None
+    return bool(known and named) and known != named and not replaced

@@ -28,6 +28,7 @@ from orders.services.attention import open_item
 from orders.services.changes import Change, Origin, lock_order, state_of
 from orders.services.executions import Applied, apply_execution_reports
 from orders.services.leases import Fence, LeaseLost, hold_lease
+from orders.services.refusals import refusal_columns
 from orders.services.retrying import retried
 from orders.services.submission import ALARMING_ATTEMPTS, backoff_seconds, cancel_unsent
 from orders.state import (
@@ -134,9 +135,8 @@ def refuse_request(
             refused = CancelRejected if request.kind == Kind.CANCEL else ReplaceRejected
             change.apply(refused(request.cl_ord_id, reason=error.reason[:200]), at=now)
             _save_and_check_soon(change, now)
-            OrderRequest.objects.filter(pk=request.pk).update(
-                reason="REFUSED_BY_BROKER", text=error.reason[:500]
-            )
+            told = refusal_columns(order, error.code, error.reason)
+            OrderRequest.objects.filter(pk=request.pk).update(**told)
         failpoint("report.before_commit")
     failpoint("report.after_commit")
     return Applied(order, change.changed, False, change.answered)

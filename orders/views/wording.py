@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from brokers.refusals import MEANINGS, RefusalCode
 from brokers.types import OrdStatus
 from orders.listing import outcome_is_unknown
 from orders.models import Order
@@ -126,6 +127,8 @@ def words_for(order: Order, now: datetime) -> Wording:
         )
     if order.ord_status == OrdStatus.INITIALIZED and order.reason == MARKET_CLOSED:
         return Wording("waiting", "Waits for the open", f"{order.text} It is kept until then, and sent.")
+    if order.ord_status == OrdStatus.INITIALIZED and order.reason == RefusalCode.RATE_LIMITED:
+        return Wording("waiting", "Waits for the broker", order.text)
     tone, label, sentence = _STATUSES[OrdStatus(order.ord_status)]
     return Wording(tone, label, sentence(order))
 
@@ -147,6 +150,12 @@ def _with_reason(start: str) -> Callable[[Order], str]:
         return f"{start} {reason[0].upper()}{reason[1:]}." if reason else start
 
     return sentence
+
+
+def _refused(order: Order) -> str:
+    sentence = _with_reason("The broker refused it.")(order)
+    code = order.reason if order.reason in RefusalCode.__members__ else RefusalCode.OTHER
+    return f"{sentence} {MEANINGS[RefusalCode(code)].advice}"
 
 
 _Sentence = Callable[[Order], str]
@@ -189,6 +198,6 @@ _STATUSES: dict[OrdStatus, tuple[str, str, _Sentence]] = {
     ),
     OrdStatus.STOPPED: ("working", "Guaranteed", _with_fills("The broker guarantees its fill at a price.")),
     OrdStatus.SUSPENDED: ("waiting", "Suspended", _with_fills("The broker does not work it for now.")),
-    OrdStatus.REJECTED: ("bad", "Rejected", _with_reason("The broker refused it.")),
+    OrdStatus.REJECTED: ("bad", "Rejected", _refused),
     OrdStatus.EXPIRED: ("ended", "Expired", _with_fills("Its time ended.")),
 }

@@ -87,6 +87,8 @@ class AccountSession:
         if applied is not None and applied.changed:
             answer_requests(applied.answered)
             answer(applied.order, self._fence())
+        if applied is not None and applied.tends:
+            self._wake()
 
     def _on_gap(self) -> None:
         close_old_connections()

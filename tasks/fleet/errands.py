@@ -11,13 +11,17 @@ from orders.models import Errand
 from orders.services.executions import Applied
 from orders.services.leases import Fence
 from orders.services.refreshing import refresh_positions
+from orders.services.tending import tend_position
 
 Run = Callable[[Errand, BrokerAdapter, Fence], Sequence[Applied]]
 
 AT_ONCE = frozenset({Errand.Kind.TEND_POSITION})
 """What is done before the next order is chosen; the others wait until all is sent."""
 
-RUNS: Mapping[Errand.Kind, Run] = {Errand.Kind.QUOTES: refresh_positions}
+RUNS: Mapping[Errand.Kind, Run] = {
+    Errand.Kind.TEND_POSITION: tend_position,
+    Errand.Kind.QUOTES: refresh_positions,
+}
 
 
 def run_errand(errand: Errand, adapter: BrokerAdapter, fence: Fence) -> Sequence[Applied]:

@@ -126,8 +126,9 @@ class TraderSession:
             if request is not None:
                 seen.add(request.id)
                 worked = self._guarded(partial(self._send_request, request), request.order) or worked
-            if at_hand.errands:
-                worked = self._run_errands(AT_ONCE) or worked
+            if at_hand.errands and self._run_errands(AT_ONCE):
+                worked = True
+                continue  # it may have recorded orders, and requests
             alone = self._left_alone()
             orders = unsent_orders(self.user_id, leave_out=alone) if at_hand.orders else []
             in_flight = [order for order in orders if order.ord_status == OrdStatus.SUBMITTED]

@@ -104,7 +104,7 @@ def test_rejects_on_a_proven_refusal(
     with pytest.raises(OrderRejected) as caught:
         adapter.submit_order(new_order(), before_send=do_nothing)
     assert caught.value.reason == body["message"]
-    assert caught.value.code == code
+    assert caught.value.broker_code == code
 
 
 @pytest.mark.parametrize(

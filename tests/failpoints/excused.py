@@ -24,6 +24,14 @@ PASSED_ON: dict[str, tuple[str, str]] = {
         "part of the transaction that would have sent the order, or the cancel",
     ),
     "orders/services/attention.py:close_items": ("write", "part of the transaction that settles the order"),
+    "orders/services/execution_rows.py:write_execution": (
+        "write",
+        "part of the transaction that applies the report",
+    ),
+    "orders/services/refusals.py:tell_refused_requests": (
+        "write",
+        "part of the transaction that applies the report",
+    ),
     "orders/services/positions.py:book_executions": (
         "write",
         "part of the transaction that records the fills",
@@ -35,6 +43,14 @@ PASSED_ON: dict[str, tuple[str, str]] = {
     "orders/services/journal.py:rewrite_trips": (
         "write",
         "part of the transaction that locked the position",
+    ),
+    "orders/services/new_orders.py:write_order": (
+        "write",
+        "part of the transaction that decides on the order",
+    ),
+    "orders/services/errands.py:write_errand": (
+        "write",
+        "part of the transaction that gives the reason for it",
     ),
     "orders/services/quotas.py:spend_quota": ("write", "part of recording"),
     "orders/services/leases.py:take_lease": ("write", "one statement; what it means depends on who takes"),

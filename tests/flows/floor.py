@@ -188,7 +188,7 @@ class Floor:
     def add_fault(self, kind: str, trader: Trader, *, count: int | None = 1, **params: Any) -> None:
         """Have the venue misbehave towards this trader: on new orders, or as a stream for ``stream_…``."""
         match = {"account_id": trader.venue_account}
-        if not kind.startswith("stream") and kind not in ("fill_plan", "never_fill"):
+        if not kind.startswith("stream") and kind not in ("fill_plan", "never_fill", "reject"):
             match |= {"method": "POST", "path": "/v2/orders"}
         rule: Row = {"match": match, "fault": {"kind": kind, **params}}
         self.venue("POST", "/control/faults", rule if count is None else rule | {"count": count})
@@ -217,12 +217,12 @@ class Floor:
                 at_venue[row["client_order_id"]] += 1
             elif row["kind"] == "fill":
                 filled[name] += row["qty"]
-        orders = self.desk_rows("SELECT cl_ord_id, ord_status, cum_qty FROM orders_order")
+        orders = self.desk_rows("SELECT cl_ord_id, ord_status, cum_qty, broker_order_id FROM orders_order")
         known = {order["cl_ord_id"] for order in orders} | first.keys()
         assert [name for name in at_venue if name not in known] == [], "the venue has orders of nobody"
         assert [name for name in first if at_venue[name] > 1] == [], "a replace was done twice"
         for order in orders:
-            unsent = order["ord_status"] in ("DENIED", "REJECTED")
+            unsent = order["ord_status"] in ("DENIED", "REJECTED") and not order["broker_order_id"]
             assert at_venue[order["cl_ord_id"]] == (0 if unsent else 1), order
             assert Decimal(filled[order["cl_ord_id"]]) == order["cum_qty"], order
         done = self.desk.run("manage.py", "ledger_check", "--json")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from brokers.refusals import RefusalCode
 from brokers.types import ExecType, ExecutionReport, OrdStatus
 from orders.models import AttentionItem, Execution, Order, OrderEvent
 from orders.services.changes import Origin, state_of
@@ -149,13 +150,10 @@ def test_what_one_of_two_orders_has_filled_is_no_bust(desk: Desk) -> None:
 def test_an_order_listed_as_rejected_is_rejected(desk: Desk) -> None:
     order = record_one(desk)
     apply(desk, make_report(order, ExecType.NEW))
-    apply(desk, make_report(order, ExecType.ORDER_STATUS, ord_status=OrdStatus.REJECTED, text="halted"))
+    listed = {"ord_status": OrdStatus.REJECTED, "refusal": RefusalCode.HALTED, "text": "halted"}
+    apply(desk, make_report(order, ExecType.ORDER_STATUS, **listed))
     order.refresh_from_db()
-    assert (order.ord_status, order.reason, order.text) == (
-        OrdStatus.REJECTED,
-        "REJECTED_BY_BROKER",
-        "halted",
-    )
+    assert (order.ord_status, order.reason) == (OrdStatus.REJECTED, "HALTED")
 
 
 def test_a_report_of_no_order_of_ours_is_put_on_the_list_once(desk: Desk) -> None:

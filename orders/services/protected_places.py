@@ -1,0 +1,243 @@
+"""Read what a position is to be protected by, what rests, and what has happened to it: one look, under its locks."""
+
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.utils import timezone
+
+from brokers.types import OrdStatus, OrdType, PositionEffect, Side
+from orders.models import Leg, Order, OrderRequest, Position, Source, Trade, TradeOrder
+from orders.protection import (
+    LegKind,
+    LegState,
+    OpenLeg,
+    Place,
+    StopTerms,
+    protection_from_dict,
+    stop_terms,
+    target_px,
+    usual_tick,
+)
+from orders.services.journal import open_trade_of
+
+CHURN_SECONDS = 1.0
+"""While an entry is being filled its exits follow it no faster."""
+SETTLE_SECONDS = 1.0
+"""So long a broker has to cancel an OCO's other order by itself."""
+LONGEST_PAUSE_SECONDS = 60.0
+REFUSALS_COUNT_FOR = dt.timedelta(minutes=10)
+BY_HAND = (Source.DASHBOARD, Source.API)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a look has found; ``refusal`` tells of exits that the broker would not have."""
+
+    place: Place
+    entry: Order | None = None
+    overclosed_by: Order | None = None
+    refusal: str = ""
+
+
+def open_legs(account_id: uuid.UUID, symbol: str) -> list[Order]:
+    """Return the protective exits of a place that have not ended, by id, their rows locked."""
+    rows = Order.objects.select_for_update(no_key=True, of=("self",))
+    return list(rows.filter(account=account_id, symbol=symbol, ended=False, leg__in=list(Leg)).order_by("id"))
+
+
+def look_at_place(position: Position, legs: Sequence[Order]) -> Found:
+    """Return what there is to know about a locked position and its locked protective exits."""
+    trade = open_trade_of(position)
+    overclosed_by = _overclosed_by(trade)
+    entry = None if trade is None or overclosed_by else protected_entry(trade)
+    under_way = _exit_under_way(position)
+    seen = tuple(_leg_of(order) for order in legs)
+    if entry is None:
+        settle = _settle_seconds(position, legs)
+        place = Place(position=position.qty, legs=seen, exit_under_way=under_way, settle_in_seconds=settle)
+        return Found(place, overclosed_by=overclosed_by)
+    stop, target = _wanted(entry, position)
+    refusals = _refusals(entry)
+    place = Place(
+        position=position.qty,
+        stop=stop,
+        target=target,
+        legs=seen,
+        exit_under_way=under_way,
+        place_in_seconds=_pause_seconds(refusals),
+        resize_in_seconds=0.0 if entry.ended else _churn_seconds(legs),
+    )
+    return Found(place, entry, refusal=_refusal_words(refusals))
+
+
+def protected_entry(trade: Trade) -> Order | None:
+    """Return the newest filled entry of an open trade that came with protective exits."""
+    entries = Order.objects.select_related("strategy").filter(
+        trade_legs__trade=trade,
+        trade_legs__role=TradeOrder.Role.ENTRY,
+        trade_legs__qty__gt=0,
+        position_effect=PositionEffect.OPEN,
+        protection__isnull=False,
+    )
+    return entries.order_by("-id").first()
+
+
+def _overclosed_by(trade: Trade | None) -> Order | None:
+    """Return the exit that has opened this trade: it has closed more than there was."""
+    if trade is None:
+        return None
+    entries = trade.legs.filter(role=TradeOrder.Role.ENTRY, qty__gt=0).select_related("order")
+    orders = [entry.order for entry in entries.order_by("id")]
+    if not orders or any(order.position_effect == PositionEffect.OPEN for order in orders):
+        return None
+    return orders[0]
+
+
+def _exit_under_way(position: Position) -> bool:
+    exits = Order.objects.filter(
+        account=position.account_id,
+        symbol=position.symbol,
+        position_effect=PositionEffect.CLOSE,
+        ended=False,
+        leg="",
+        next_check_at__isnull=False,
+    )
+    return exits.exists()
+
+
+def _wanted(entry: Order, position: Position) -> tuple[StopTerms | None, Decimal | None]:
+    """Return stop and target at their prices; what the trader has canceled by hand is not put back."""
+    protection = protection_from_dict(entry.protection or {})
+    given_up = _given_up(entry)
+    entry_px, is_long = entry.avg_px or Decimal(0), position.qty > 0
+    tick = usual_tick(entry_px)
+    stop = stop_terms(protection, entry_px=entry_px, is_long=is_long, tick=tick)
+    target = target_px(protection, entry_px=entry_px, is_long=is_long, tick=tick)
+    return (
+        None if Leg.STOP_LOSS in given_up else stop,
+        None if Leg.TAKE_PROFIT in given_up else target,
+    )
+
+
+def _given_up(entry: Order) -> set[str]:
+    canceled = OrderRequest.objects.filter(
+        order__parent=entry,
+        order__leg__in=list(Leg),
+        kind=OrderRequest.Kind.CANCEL,
+        status=OrderRequest.Status.ACCEPTED,
+        source__in=BY_HAND,
+    )
+    return set(canceled.values_list("order__leg", flat=True))
+
+
+def _leg_of(order: Order) -> OpenLeg:
+    requests = list(order.requests.order_by("-id"))
+    return OpenLeg(
+        id=order.id,
+        kind=LegKind(order.leg),
+        side=Side(order.side),
+        state=_state_of_leg(order, requests),
+        leaves_qty=order.leaves_qty,
+        cum_qty=order.cum_qty,
+        stop=_stop_of(order),
+        price=order.price,
+        pair=_pair_of(order),
+        replaceable=not any(_was_refused(one, OrderRequest.Kind.REPLACE) for one in requests),
+        pause_seconds=_refused_lately(requests),
+    )
+
+
+def _state_of_leg(order: Order, requests: Sequence[OrderRequest]) -> LegState:
+    standing = {request.kind for request in requests if request.is_open}
+    if OrderRequest.Kind.CANCEL in standing or order.ord_status == OrdStatus.PENDING_CANCEL:
+        return LegState.ENDING
+    if order.ord_status == OrdStatus.INITIALIZED:
+        return LegState.UNSENT
+    if order.ord_status == OrdStatus.SUBMITTED:
+        return LegState.IN_FLIGHT
+    if OrderRequest.Kind.REPLACE in standing or order.ord_status == OrdStatus.PENDING_REPLACE:
+        return LegState.CHANGING
+    return LegState.WORKING
+
+
+def _stop_of(order: Order) -> StopTerms | None:
+    if order.leg != Leg.STOP_LOSS:
+        return None
+    if order.ord_type == OrdType.TRAILING_STOP:
+        return StopTerms(trail_offset=order.trail_offset, trail_percent=order.trail_percent)
+    return StopTerms(stop_px=order.stop_px)
+
+
+def _pair_of(order: Order) -> uuid.UUID | None:
+    if order.leg == Leg.STOP_LOSS:
+        return order.sent_with_id
+    return order.id if Order.objects.filter(sent_with=order.id).exists() else None
+
+
+def _was_refused(request: OrderRequest, kind: OrderRequest.Kind) -> bool:
+    return request.kind == kind and request.status == OrderRequest.Status.REFUSED
+
+
+def _refused_lately(requests: Sequence[OrderRequest]) -> float:
+    refused = next((one for one in requests if _was_refused(one, OrderRequest.Kind.CANCEL)), None)
+    return 0.0 if refused is None else _left(refused.recorded_at, CHURN_SECONDS)
+
+
+def _churn_seconds(legs: Sequence[Order]) -> float:
+    """Return how long what was placed or changed last is left alone, because more fills are to come."""
+    moments = [leg.recorded_at for leg in legs]
+    moments += [request.recorded_at for leg in legs for request in leg.requests.all()]
+    return max((_left(moment, CHURN_SECONDS) for moment in moments), default=0.0)
+
+
+def _settle_seconds(position: Position, legs: Sequence[Order]) -> float:
+    """Return how long the broker still has to cancel what rests of an OCO: its other order was filled just now."""
+    if position.qty or not any(leg.leg in list(Leg) for leg in legs):
+        return 0.0
+    filled = Order.objects.filter(
+        account=position.account_id, symbol=position.symbol, leg__in=list(Leg), ended=True, cum_qty__gt=0
+    )
+    last = filled.order_by("-id").values_list("transact_time", flat=True).first()
+    paired = any(_pair_of(leg) is not None for leg in legs)
+    return 0.0 if last is None or not paired else _left(last, SETTLE_SECONDS)
+
+
+def _refusals(entry: Order) -> list[Order]:
+    """Return the exits for this entry that came to nothing lately and not by our own doing, newest first.
+
+    Of an OCO the one that was sent.
+    """
+    rows = Order.objects.filter(
+        parent=entry,
+        leg__in=list(Leg),
+        sent_with__isnull=True,
+        ended=True,
+        cum_qty=0,
+        ord_status__in=[OrdStatus.REJECTED, OrdStatus.CANCELED, OrdStatus.EXPIRED],
+        recorded_at__gt=timezone.now() - REFUSALS_COUNT_FOR,
+    )
+    return list(rows.exclude(requests__kind=OrderRequest.Kind.CANCEL).order_by("-id"))
+
+
+def _pause_seconds(refusals: Sequence[Order]) -> float:
+    """Return how long to wait after so many refusals: 1, 2, 4 ... 60 s after the last."""
+    if not refusals:
+        return 0.0
+    pause = min(2.0 ** min(len(refusals) - 1, 6), LONGEST_PAUSE_SECONDS)
+    return _left(refusals[0].transact_time or refusals[0].recorded_at, pause)
+
+
+def _refusal_words(refusals: Sequence[Order]) -> str:
+    last = next((one for one in refusals if one.ord_status == OrdStatus.REJECTED), None)
+    if last is None or last is not refusals[0]:
+        return ""
+    return f"the broker refused the {last.get_leg_display().lower()} of {last.symbol}: {last.text}"
+
+
+def _left(since: dt.datetime, seconds: float) -> float:
+    """Return what is left of so many seconds; a clock that is ahead does not make them more."""
+    passed = (timezone.now() - since).total_seconds()
+    return min(max(seconds - passed, 0.0), seconds)
