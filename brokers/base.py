@@ -9,6 +9,7 @@
 | ``get_order_by_broker_id`` | the same, by the broker's own id; whatever client order id it carries | |
 | ``list_orders``, ``list_executions`` | everything since then, oldest first, paging inside | |
 | ``list_corporate_actions`` | splits and the like since then; [] where the broker does not tell of them | |
+| ``quotes`` | one call for all symbols; a symbol without a readable quote is left out | |
 | ``stream`` | start a thread of its own; reports in order; ``on_gap`` before any that follow a gap | |
 
 ``before_send`` is called immediately before the first byte of a command may leave and raises to
@@ -88,6 +89,8 @@ class BrokerAdapter(Protocol):
     def account(self) -> AccountReport: ...
 
     def quote(self, symbol: str) -> Quote: ...
+
+    def quotes(self, symbols: Sequence[str]) -> list[Quote]: ...
 
     def stream(self, *, on_report: OnReport, on_gap: Callable[[], None]) -> Stream: ...
 

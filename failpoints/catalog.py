@@ -96,6 +96,17 @@ POINTS: dict[str, str] = {
     "reconcile.finish.after_commit": "a comparison has ended, its errand still stands",
     "reconcile.lift.before_commit": "an operator lifts a halt: written, not committed",
     "reconcile.lift.after_commit": "an operator has lifted a halt",
+    # quotes and values
+    "sweep.valuation.before": "the sweep for values holds its lock, no errand is written",
+    "valuation.errands": "the errands for quotes are written, not committed",
+    "sweep.valuation.after": "the bells of those who hold something are rung",
+    "quotes.wanted": "an errand for quotes is written, perhaps not committed",
+    "quotes.before": "a worker is about to ask its broker for quotes",
+    "quotes.after": "the broker has answered with quotes, none is kept",
+    "quotes.before_commit": "quotes are written, not committed",
+    "quotes.after_commit": "quotes are kept; nothing is valued by them yet",
+    "valuation.before_commit": "a position's new value is written, not committed",
+    "valuation.after_commit": "a position is valued, the next one not",
     # errands
     "errand.before_finish": "an errand is done, and still on the list",
     "errand.put_off": "an errand that could not be done is put off",

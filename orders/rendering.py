@@ -98,6 +98,12 @@ def position_json(position: Position) -> dict[str, Any]:
         "realized_pnl": decimal_text(position.realized_pnl),
         "fees": decimal_text(position.fees),
         "cash": decimal_text(position.cash),
+        "mark_px": decimal_text(position.mark_px),
+        "market_value": decimal_text(position.market_value),
+        "unrealized_pnl": decimal_text(position.unrealized_pnl),
+        "unrealized_pct": decimal_text(position.unrealized_pct),
+        "quote_time": time_text(position.quote_time),
+        "valued_at": time_text(position.valued_at),
         "updated_at": time_text(position.updated_at),
     }
 

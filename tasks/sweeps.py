@@ -11,6 +11,7 @@ from orders.services.pool import decide_target
 from orders.services.reconciliation.asking import ask_due
 from orders.services.sweeping import sweep_lock
 from orders.services.unprotected import watch_protection
+from orders.services.valuation import write_valuation_errands
 from tasks.dispatch import nudge
 from tasks.orphans import hand_out_cases
 
@@ -29,6 +30,19 @@ def due() -> None:
     for user_id in due_now:
         nudge(user_id)
     failpoint("sweep.due.after")
+
+
+@shared_task(name="sweeps.valuation")
+def valuation() -> None:
+    """Have the workers fetch quotes, value what their traders hold, and see whether a rule says to close it."""
+    with sweep_lock("valuation") as alone:
+        if not alone:
+            return
+        failpoint("sweep.valuation.before")
+        traders = write_valuation_errands()
+    for user_id in traders:
+        nudge(user_id)
+    failpoint("sweep.valuation.after")
 
 
 @shared_task(name="sweeps.orphans")

@@ -299,6 +299,9 @@ STREAM_SUSPECT_SECONDS = env.float("STREAM_SUSPECT_SECONDS", default=300.0)
 SWEEP_DUE_SECONDS = env.int("SWEEP_DUE_SECONDS", default=2)
 SWEEP_ORPHANS_SECONDS = env.int("SWEEP_ORPHANS_SECONDS", default=60)
 SWEEP_POOL_SECONDS = env.int("SWEEP_POOL_SECONDS", default=300)
+SWEEP_VALUATION_SECONDS = env.int("SWEEP_VALUATION_SECONDS", default=60)
+VALUATION_QUIET_SECONDS = env.float("VALUATION_QUIET_SECONDS", default=600.0)
+EXIT_QUOTE_MAX_AGE_SECONDS = env.float("EXIT_QUOTE_MAX_AGE_SECONDS", default=60.0)
 SWEEP_PROTECTION_SECONDS = env.int("SWEEP_PROTECTION_SECONDS", default=5)
 SWEEP_MARKET_HOURS_SECONDS = env.int("SWEEP_MARKET_HOURS_SECONDS", default=300)
 SWEEP_RECONCILE_SECONDS = env.int("SWEEP_RECONCILE_SECONDS", default=30)
@@ -322,6 +325,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "sweeps.pool",
         "schedule": SWEEP_POOL_SECONDS,
         "options": {"queue": "sweeps", "expires": SWEEP_POOL_SECONDS},
+    },
+    "sweeps.valuation": {
+        "task": "sweeps.valuation",
+        "schedule": SWEEP_VALUATION_SECONDS,
+        "options": {"queue": "sweeps", "expires": SWEEP_VALUATION_SECONDS},
     },
     "sweeps.protection": {
         "task": "sweeps.protection",

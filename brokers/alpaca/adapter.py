@@ -142,6 +142,18 @@ class AlpacaAdapter:
         answer = self._client.get_data("/stocks/quotes/latest", {"symbols": symbol})
         return parse.parse_quote(answer, symbol)
 
+    def quotes(self, symbols: Sequence[str]) -> list[Quote]:
+        """Return the latest quotes in one call; what the broker has none of, or none readable, is left out.
+
+        Pairs and options have a data API of their own, which this adapter does not read.
+        """
+        wanted = sorted({symbol for symbol in symbols if requests_of.is_share(symbol)})
+        if not wanted:
+            return []
+        answer = self._client.get_data("/stocks/quotes/latest", {"symbols": ",".join(wanted)})
+        quoted = parse.quoted_symbols(answer).intersection(wanted)
+        return readable(sorted(quoted), lambda symbol: parse.parse_quote(answer, symbol))
+
     def stream(self, *, on_report: OnReport, on_gap: Callable[[], None]) -> AlpacaStream:
         """Start listening to ``trade_updates`` in a thread of its own."""
         return AlpacaStream(

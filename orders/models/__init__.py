@@ -13,6 +13,7 @@ from orders.models.market_hours import MarketOverride, MarketSession
 from orders.models.order import Leg, Order, Source
 from orders.models.pool import PoolTarget
 from orders.models.position import Position
+from orders.models.quote import Quote
 from orders.models.reconciliation import AccountHalt, OutsideId, ReconciliationFinding, ReconciliationRun
 from orders.models.request import OrderRequest
 from orders.models.request_key import OrderRequestKey
@@ -42,6 +43,7 @@ __all__ = [
     "Plan",
     "PoolTarget",
     "Position",
+    "Quote",
     "ReconciliationFinding",
     "ReconciliationRun",
     "Signal",

@@ -116,6 +116,9 @@ class MemoryAdapter:
     def quote(self, symbol: str) -> Quote:
         raise NeverAsked(f"a quote of {symbol}")
 
+    def quotes(self, symbols: Sequence[str]) -> list[Quote]:
+        raise NeverAsked("quotes")
+
     def stream(self, *, on_report: OnReport, on_gap: Callable[[], None]) -> MemoryStream:
         stream = MemoryStream(self._book, on_report, on_gap)
         self.streams.append(stream)
