@@ -8,6 +8,7 @@
 | ``get_order`` | None only where the broker proved that it has no such order | |
 | ``get_order_by_broker_id`` | the same, by the broker's own id; whatever client order id it carries | |
 | ``list_orders``, ``list_executions`` | everything since then, oldest first, paging inside | |
+| ``list_instruments`` | every symbol there is to trade; one that cannot be read is left out | |
 | ``stream`` | start a thread of its own; reports in order; ``on_gap`` before any that follow a gap | |
 
 ``before_send`` is called immediately before the first byte of a command may leave and raises to
@@ -26,6 +27,7 @@ from brokers.types import (
     CancelOrder,
     Capabilities,
     ExecutionReport,
+    InstrumentReport,
     NewOrder,
     OnReport,
     PositionReport,
@@ -80,6 +82,8 @@ class BrokerAdapter(Protocol):
     def account(self) -> AccountReport: ...
 
     def quote(self, symbol: str) -> Quote: ...
+
+    def list_instruments(self) -> list[InstrumentReport]: ...
 
     def stream(self, *, on_report: OnReport, on_gap: Callable[[], None]) -> Stream: ...
 

@@ -255,6 +255,7 @@ ORDER_BUDGET_SECONDS = env.float("ORDER_BUDGET_SECONDS", default=30.0)
 REPLY_MAX_WAITERS = env.int("REPLY_MAX_WAITERS", default=500)
 ENTRY_MAX_AGE_SECONDS = env.int("ENTRY_MAX_AGE_SECONDS", default=60)
 MARKET_HOURS_REFRESH_SECONDS = env.int("MARKET_HOURS_REFRESH_SECONDS", default=86_400)
+INSTRUMENTS_REFRESH_SECONDS = env.int("INSTRUMENTS_REFRESH_SECONDS", default=86_400)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 # --- the fleet ------------------------------------------------------------------------------------
@@ -291,6 +292,7 @@ SWEEP_DUE_SECONDS = env.int("SWEEP_DUE_SECONDS", default=2)
 SWEEP_ORPHANS_SECONDS = env.int("SWEEP_ORPHANS_SECONDS", default=60)
 SWEEP_POOL_SECONDS = env.int("SWEEP_POOL_SECONDS", default=300)
 SWEEP_MARKET_HOURS_SECONDS = env.int("SWEEP_MARKET_HOURS_SECONDS", default=300)
+SWEEP_INSTRUMENTS_SECONDS = env.int("SWEEP_INSTRUMENTS_SECONDS", default=30)
 
 CELERY_BEAT_SCHEDULE = {
     # A run that could not start in time is of no use: the next one does its work.
@@ -314,6 +316,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": SWEEP_MARKET_HOURS_SECONDS,
         "start_time": datetime(2026, 1, 1, tzinfo=UTC),  # long ago: a fresh desk's first run is at once
         "options": {"queue": "sweeps", "expires": SWEEP_MARKET_HOURS_SECONDS},
+    },
+    "sweeps.instruments": {
+        "task": "sweeps.instruments",
+        "schedule": SWEEP_INSTRUMENTS_SECONDS,
+        "start_time": datetime(2026, 1, 1, tzinfo=UTC),
+        "options": {"queue": "sweeps", "expires": SWEEP_INSTRUMENTS_SECONDS},
     },
 }
 

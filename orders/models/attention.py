@@ -25,6 +25,7 @@ class AttentionItem(models.Model):
         MARKET_HOURS_MISSING = "MARKET_HOURS_MISSING", "A market's hours are not known for long"
         UNMATCHED_REPORT = "UNMATCHED_REPORT", "A broker's report of no order of ours"
         BROKER_COUNTS_LESS = "BROKER_COUNTS_LESS", "The broker counts fewer fills than the desk"
+        INSTRUMENTS_STALE = "INSTRUMENTS_STALE", "A broker's instruments have not been read for days"
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="attention_items"

@@ -54,8 +54,7 @@ def record_alert(
         else:
             spend_quota(trader=trader, count=len(accounts), now=received_at)
             quantities = [
-                (account, entry_quantity(account, alert.quantity, strategy.default_quantity))
-                for account in accounts
+                (account, _entry_quantity(account, alert, strategy.default_quantity)) for account in accounts
             ]
         provenance = Provenance(
             source=Source.WEBHOOK, received_at=received_at, strategy=strategy, signal=signal
@@ -89,7 +88,7 @@ def record_order(
                 quantity = exit_quantity(account, request.symbol, request.side, request.quantity)
             else:
                 spend_quota(trader=trader, count=1, now=received_at)
-                quantity = entry_quantity(account, request.quantity, None)
+                quantity = _entry_quantity(account, request, None)
             provenance = Provenance(
                 source=source,
                 received_at=received_at,
@@ -150,6 +149,10 @@ def _write_signal(strategy: Strategy, alert: Alert, replay_key: str, received_at
         if cursor.rowcount == 0:
             raise AlreadyRecorded(first_order_of(strategy, replay_key))
     return signal
+
+
+def _entry_quantity(account: BrokerAccount, asked: Alert | OrderRequest, default: Decimal | None) -> Decimal:
+    return entry_quantity(account, asked.symbol, asked.side, asked.quantity, default)
 
 
 def _closable(accounts: Sequence[BrokerAccount], alert: Alert) -> list[tuple[BrokerAccount, Decimal]]:

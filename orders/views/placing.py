@@ -8,7 +8,7 @@ from django.contrib.auth.models import AbstractBaseUser
 
 from brokers.catalog import capabilities_of
 from brokers.models import BrokerAccount
-from orders.intake.gates import check_accounts, check_terms
+from orders.intake.gates import check_accounts, check_instrument, check_terms
 from orders.intake.order_request import OrderRequest
 from orders.intake.problem import Problem, ProblemError, ProblemType
 from orders.intake.replay import body_digest
@@ -94,6 +94,7 @@ def _record(
     account = _account(user, account_id)
     check_accounts([account])
     _check_ord_type(account, request)
+    check_instrument(account, request, ProblemType.INVALID_ORDER)
     if not fleet_is_alive():
         raise ProblemError(unavailable("No fleet is running; nothing was recorded."))
     order = record_order(

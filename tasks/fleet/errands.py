@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from brokers.base import BrokerAdapter
 from orders.models import Errand
+from orders.services.catalogue import read_instruments
 from orders.services.executions import Applied
 from orders.services.leases import Fence
 
@@ -16,7 +17,9 @@ Run = Callable[[Errand, BrokerAdapter, Fence], Sequence[Applied]]
 AT_ONCE = frozenset({Errand.Kind.TEND_POSITION})
 """What is done before the next order is chosen; the others wait until all is sent."""
 
-RUNS: Mapping[Errand.Kind, Run] = {}
+RUNS: Mapping[Errand.Kind, Run] = {
+    Errand.Kind.INSTRUMENTS: read_instruments,
+}
 
 
 def run_errand(errand: Errand, adapter: BrokerAdapter, fence: Fence) -> Sequence[Applied]:
