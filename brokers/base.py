@@ -10,6 +10,7 @@
 | ``list_orders``, ``list_executions`` | everything since then, oldest first, paging inside | |
 | ``list_corporate_actions`` | splits and the like since then; [] where the broker does not tell of them | |
 | ``quotes`` | one call for all symbols; a symbol without a readable quote is left out | |
+| ``list_instruments`` | every symbol there is to trade; one that cannot be read is left out | |
 | ``stream`` | start a thread of its own; reports in order; ``on_gap`` before any that follow a gap | |
 
 ``before_send`` is called immediately before the first byte of a command may leave and raises to
@@ -29,6 +30,7 @@ from brokers.types import (
     Capabilities,
     CorporateAction,
     ExecutionReport,
+    InstrumentReport,
     NewOrder,
     OnReport,
     PositionReport,
@@ -91,6 +93,8 @@ class BrokerAdapter(Protocol):
     def quote(self, symbol: str) -> Quote: ...
 
     def quotes(self, symbols: Sequence[str]) -> list[Quote]: ...
+
+    def list_instruments(self) -> list[InstrumentReport]: ...
 
     def stream(self, *, on_report: OnReport, on_gap: Callable[[], None]) -> Stream: ...
 

@@ -167,6 +167,12 @@ POINTS: dict[str, str] = {
     "hours.after_commit": "new sessions of the markets are written; other processes do not know yet",
     "sweep.reconcile.before": "the sweep for comparisons holds its lock",
     "sweep.reconcile.after": "the errands of due comparisons are written and rung for",
+    "sweep.instruments.before": "the sweep for instruments has begun; nobody is asked",
+    "instruments.asked": "a worker's errand to read its broker's instruments is written, not committed",
+    "sweep.instruments.after": "workers are rung to read instruments, where they are due",
+    "instruments.read": "a broker's instruments are known to the worker alone",
+    "instruments.before_commit": "a broker's instruments are written, not committed",
+    "instruments.after_commit": "a broker's instruments are kept; other processes do not know yet",
     # dead letters
     "dead_letter.before_commit": "a task failed once too often: its dead letter is written, not committed",
     "dead_letter.after_commit": "a dead letter is written, or counted on",

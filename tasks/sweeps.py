@@ -5,6 +5,7 @@ from celery import shared_task
 
 from failpoints import failpoint
 from orders.selectors import users_with_due_orders
+from orders.services.catalogue import ask_for_instruments, watch_instruments
 from orders.services.heartbeats import beat_schedule
 from orders.services.market_hours import refresh_market_hours, watch_market_hours
 from orders.services.pool import decide_target
@@ -107,3 +108,16 @@ def reconcile() -> None:
     for user_id in traders:
         nudge(user_id)
     failpoint("sweep.reconcile.after")
+
+
+@shared_task(name="sweeps.instruments")
+def instruments() -> None:
+    """Have every broker's catalogue read once a day by one of its traders' workers, and alarm where that fails."""
+    failpoint("sweep.instruments.before")
+    asked = ask_for_instruments()
+    for user_id in asked:
+        nudge(user_id)
+    stale = watch_instruments()
+    failpoint("sweep.instruments.after")
+    if stale:
+        log.error("instruments are stale", brokers=stale)

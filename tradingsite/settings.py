@@ -258,6 +258,7 @@ ENTRY_MAX_AGE_SECONDS = env.int("ENTRY_MAX_AGE_SECONDS", default=60)
 REVERSAL_POLL_SECONDS = env.float("REVERSAL_POLL_SECONDS", default=0.5)
 REVERSAL_POLLS = env.int("REVERSAL_POLLS", default=10)
 MARKET_HOURS_REFRESH_SECONDS = env.int("MARKET_HOURS_REFRESH_SECONDS", default=86_400)
+INSTRUMENTS_REFRESH_SECONDS = env.int("INSTRUMENTS_REFRESH_SECONDS", default=86_400)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 # --- the fleet ------------------------------------------------------------------------------------
@@ -308,6 +309,7 @@ SWEEP_RECONCILE_SECONDS = env.int("SWEEP_RECONCILE_SECONDS", default=30)
 RECONCILE_SECONDS = env.float("RECONCILE_SECONDS", default=600.0)
 RECONCILE_AGAIN_SECONDS = env.float("RECONCILE_AGAIN_SECONDS", default=10.0)
 RECONCILE_CASH_TOLERANCE = Decimal(env.str("RECONCILE_CASH_TOLERANCE", default="0.01"))
+SWEEP_INSTRUMENTS_SECONDS = env.int("SWEEP_INSTRUMENTS_SECONDS", default=30)
 
 CELERY_BEAT_SCHEDULE = {
     # A run that could not start in time is of no use: the next one does its work.
@@ -346,6 +348,12 @@ CELERY_BEAT_SCHEDULE = {
         "task": "sweeps.reconcile",
         "schedule": SWEEP_RECONCILE_SECONDS,
         "options": {"queue": "sweeps", "expires": SWEEP_RECONCILE_SECONDS},
+    },
+    "sweeps.instruments": {
+        "task": "sweeps.instruments",
+        "schedule": SWEEP_INSTRUMENTS_SECONDS,
+        "start_time": datetime(2026, 1, 1, tzinfo=UTC),
+        "options": {"queue": "sweeps", "expires": SWEEP_INSTRUMENTS_SECONDS},
     },
 }
 

@@ -31,6 +31,7 @@ class AttentionItem(models.Model):
         POSITION_DIFFERS = "POSITION_DIFFERS", "The broker holds another position than the desk"
         DRIFT_HALT = "DRIFT_HALT", "An account's books differ: its entries are halted"
         CASH_DIFFERS = "CASH_DIFFERS", "An account's cash is not what its fills explain"
+        INSTRUMENTS_STALE = "INSTRUMENTS_STALE", "A broker's instruments have not been read for days"
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="attention_items"

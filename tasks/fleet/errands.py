@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from brokers.base import BrokerAdapter
 from orders.models import Errand
+from orders.services.catalogue import read_instruments
 from orders.services.executions import Applied
 from orders.services.leases import Fence
 from orders.services.reconciliation.account import reconcile_account
@@ -23,6 +24,7 @@ RUNS: Mapping[Errand.Kind, Run] = {
     Errand.Kind.TEND_POSITION: tend_position,
     Errand.Kind.RECONCILE: reconcile_account,
     Errand.Kind.QUOTES: refresh_positions,
+    Errand.Kind.INSTRUMENTS: read_instruments,
 }
 
 
