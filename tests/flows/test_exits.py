@@ -71,7 +71,7 @@ def test_the_other_sides_exit_leaves_a_position_alone(pit: Floor) -> None:
 def test_an_exit_while_its_entry_rests_cancels_it(pit: Floor) -> None:
     trader = pit.trader()
     resting = pit.send(trader, symbol=SYMBOL, type="limit", price="100", quantity=3).json()
-    assert resting["ord_status"] == "NEW"
+    pit.wait_status(resting["id"], "NEW")
     answer = pit.send(trader, symbol=SYMBOL, action="close_long")
     assert (answer.status_code, answer.json()["reason"]) == (200, "NOTHING_TO_CLOSE")
     assert pit.order(resting["id"])["ord_status"] == "CANCELED"
@@ -104,7 +104,7 @@ def test_exits_that_come_together_never_close_more_than_is_held(pit: Floor) -> N
 
 def test_an_exit_ends_the_protection_first(pit: Floor) -> None:
     trader = pit.trader()
-    fill(pit, trader, quantity=4, stop_loss="150", take_profit="200")
+    fill(pit, trader, quantity=4, stop_loss="150")
     answer = pit.send(trader, symbol=SYMBOL, action="close_long")
     pit.wait_filled(trader, answer.json()["id"])
     assert positions(pit, trader) == (0, 0)
@@ -112,7 +112,7 @@ def test_an_exit_ends_the_protection_first(pit: Floor) -> None:
 
 def test_a_reversal_of_a_protected_position_ends_its_protection_first(pit: Floor) -> None:
     trader = pit.trader()
-    fill(pit, trader, quantity=4, stop_loss="150", take_profit="200")
+    fill(pit, trader, quantity=4, stop_loss="150")
     answer = pit.send(trader, symbol=SYMBOL, action="short_entry", quantity=1)
     pit.wait_filled(trader, answer.json()["id"])
     assert positions(pit, trader) == (-1, -1)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.flows.armed import ArmedFloor
 from tests.flows.floor import Floor, Row, kill_process
-from tests.flows.helpers import Trader, wait_until
+from tests.flows.helpers import Trader
 
 SYMBOL = "PEP"  # nobody else here moves its price
 
@@ -155,18 +155,6 @@ def test_two_reversals_at_once_go_one_after_the_other(pit: Floor) -> None:
     for order_id in ids:
         pit.wait_filled(trader, order_id)
     assert positions(pit, trader) == (1, 1)
-
-
-def test_a_position_that_was_changed_outside_is_not_guessed_at(pit: Floor) -> None:
-    trader = pit.trader()
-    give(pit, trader, 3)
-    body = {"account_id": trader.venue_account, "symbol": SYMBOL, "side": "buy", "qty": "2", "type": "market"}
-    pit.venue("POST", "/control/orders", body | {"time_in_force": "day"})
-    wait_until("it is filled there", lambda: positions(pit, trader)[1] == 5)
-    answer = pit.send(trader, symbol=SYMBOL, action="short_entry", quantity=1)
-    entry = pit.wait_status(answer.json()["id"], "DENIED")
-    assert entry["reason"] == "POSITION_DIFFERS"
-    assert [row["side"] for row in pit.ledger(trader, "accepted")].count("sell") == 0
 
 
 @pytest.mark.parametrize(
