@@ -67,6 +67,10 @@ PASSED_ON: dict[str, tuple[str, str]] = {
         "write",
         "part of the transaction that records the finding",
     ),
+    "orders/services/reconciliation/cash.py:compare_cash": (
+        "write",
+        "part of the transaction that ends a run",
+    ),
     "orders/services/reconciliation/halts.py:settle_halt": (
         "write",
         "part of the transaction that ends a run",
