@@ -5,6 +5,7 @@
 from collections.abc import Sequence
 
 from brokers.base import BrokerAdapter
+from failpoints import failpoint
 from orders.models import Errand
 from orders.services.errands import defer_errand
 from orders.services.executions import Applied
@@ -19,4 +20,5 @@ def tend_position(errand: Errand, adapter: BrokerAdapter, fence: Fence) -> Seque
     )
     if protected.again_in_seconds is not None:
         defer_errand(errand, protected.again_in_seconds)
+        failpoint("protect.deferred")
     return protected.applied
