@@ -138,6 +138,7 @@ POINTS: dict[str, str] = {
     "protect.before": "a position is to be looked at; its transaction has not begun",
     "protect.before_commit": "what is next for a position's protective exits is written, not committed",
     "protect.after_commit": "protective exits are recorded, or asked to change; none is sent",
+    "protect.deferred": "a position is to be looked at again in a moment",
     # sweeps
     "sweep.due.before": "the sweep for due orders holds its lock",
     "sweep.due.after": "the bells of due orders are rung, the lock not released",

@@ -23,6 +23,15 @@ PASSED_ON: dict[str, tuple[str, str]] = {
         "write",
         "part of the transaction that would have sent the order, or the cancel",
     ),
+    "orders/services/errands.py:defer_errand": (
+        "write",
+        "one statement; a worker that dies before it does the errand again",
+    ),
+    "orders/services/legs.py:take_legs": ("write", "part of the transaction that applies the report"),
+    "orders/services/legs.py:is_of_unnamed_leg": (
+        "write",
+        "part of the transaction that would apply the report",
+    ),
     "orders/services/attention.py:close_items": ("write", "part of the transaction that settles the order"),
     "orders/services/execution_rows.py:write_execution": (
         "write",
@@ -93,6 +102,10 @@ SHOWN_ELSEWHERE: dict[str, tuple[str, str]] = {
     "orders/services/sweeping.py:sweep_lock commit": (
         "tasks/sweeps.py:due",
         "a sweep's lock lasts as long as the caller's block, which has the points",
+    ),
+    "orders/services/unprotected.py:_alarm commit": (
+        "orders/services/unprotected.py:watch_protection",
+        "its caller's transaction, which has the points",
     ),
     "tasks/orphans.py:hand_out_cases commit": (
         "tasks/routing.py:hand_out",
