@@ -28,6 +28,7 @@ PIECES = {
         "tests/flows/test_pytest_celery.py",
         "tests/flows/test_refusals.py",
         "tests/flows/test_requests.py",
+        "tests/flows/test_sizing.py",
         "tests/flows/test_worker_death.py",
     ),
     "the armed desk": ("tests/flows/test_failpoints.py", "tests/flows/test_fencing.py"),

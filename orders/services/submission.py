@@ -30,6 +30,7 @@ from brokers.types import (
     TimeInForce,
 )
 from failpoints import failpoint
+from orders.intake.sizing import SizingError
 from orders.models import AttentionItem, Order, OrderRequest
 from orders.services.attention import open_item
 from orders.services.changes import Change, Origin, change_order, lock_order, write_event
@@ -44,7 +45,9 @@ from orders.services.executions import Applied, apply_execution_reports
 from orders.services.leases import Fence, LeaseLost, hold_lease
 from orders.services.repeating import repeats_too_late
 from orders.services.retrying import retried
-from orders.state import Denied, Rejected, Submitted
+from orders.services.sizing import settle_entry
+from orders.services.sizing_facts import SizingFacts
+from orders.state import Denied, Rejected, Resized, Submitted
 from orders.state import NotSent as NotSentEvent
 
 MAX_BACKOFF_SECONDS = 30.0
@@ -69,15 +72,18 @@ def submit_order(
     before_send: BeforeSend,
     heard: Callable[[], Sequence[ExecutionReport]],
     dequeued_at: dt.datetime,
+    facts: SizingFacts | None = None,
 ) -> Applied | None:
     """Send one recorded order and apply the answer; None where it was not to be sent after all.
+
+    ``facts`` are what an order that is still to be sized is sized by.
 
     ``before_send`` is called right before the first byte leaves and raises ``LeaseLost`` to forbid it. ``heard``
     gives what the broker's stream has told of this order meanwhile, so that one transaction takes in both.
     Raises ``LeaseLost`` where another process acts for the trader now.
     """
     failpoint("submit.before")
-    sending = begin_submission(order_id, fence=fence, dequeued_at=dequeued_at)
+    sending = begin_submission(order_id, fence=fence, dequeued_at=dequeued_at, facts=facts)
     if not isinstance(sending, Sending):
         return sending
     sent_at = timezone.now()
@@ -119,12 +125,12 @@ def _repeats_too_late(sending: Sending, adapter: BrokerAdapter, now: dt.datetime
 
 @retried
 def begin_submission(
-    order_id: uuid.UUID, *, fence: Fence, dequeued_at: dt.datetime
+    order_id: uuid.UUID, *, fence: Fence, dequeued_at: dt.datetime, facts: SizingFacts | None = None
 ) -> Sending | Applied | None:
     """Transaction 1: mark the order ``SUBMITTED`` under this lease, so that nobody else ever sends it.
 
-    Returns the command; or what was decided where it was denied instead; or None where there is nothing to send.
-    Raises ``LeaseLost``.
+    One that is still to be sized gets its quantity here. Returns the command; or what was decided where it was denied
+    instead; or None where there is nothing to send. Raises ``LeaseLost``.
     """
     with transaction.atomic():
         order = lock_order(order_id)
@@ -142,24 +148,34 @@ def begin_submission(
             return Applied(order, changed=True, missing_fills=False)
         if cancel is not None:
             return cancel_unsent(order, cancel, Origin("worker", fence))
+        change = Change(order, Origin("worker", fence, {"dequeued": dequeued_at}))
+        try:
+            _settle_quantity(change, facts, now)
+        except SizingError as error:
+            _deny(order, error.code, f"Not sized: {error.message}.", Origin("worker", fence))
+            return Applied(order, changed=True, missing_fills=False)
         attempt = order.attempt + 1
-        change_order(
-            order,
-            Submitted(attempt),
-            at=now,
-            origin=Origin("worker", fence, {"dequeued": dequeued_at}),
-            columns={
-                "attempt": attempt,
-                "epoch": fence.epoch,
-                "submitted_at": order.submitted_at or now,
-                "eligible_at": None,
-                "reason": "",
-                "text": "",
-            },
+        change.apply(Submitted(attempt), at=now)
+        change.set(
+            attempt=attempt,
+            epoch=fence.epoch,
+            submitted_at=order.submitted_at or now,
+            eligible_at=None,
+            reason="",
+            text="",
         )
+        change.save()
         failpoint("submit.before_commit")
     failpoint("submit.after_commit")
     return Sending(order.id, order.account_id, attempt, command_of(order))
+
+
+def _settle_quantity(change: Change, facts: SizingFacts | None, now: dt.datetime) -> None:
+    """Give an order that is still to be sized its quantity. Raises ``SizingError`` before anything is changed."""
+    settled = settle_entry(change.order, facts)
+    if settled is not None:
+        change.apply(Resized(settled.order_qty), at=now, detail={"sizing": settled.sizing})
+        change.set(sizing=settled.sizing)
 
 
 def _waiting_cancel(order: Order) -> OrderRequest | None:
@@ -299,6 +315,21 @@ def postpone_order(order_id: uuid.UUID, why: str, *, seconds: float, fence: Fenc
         order.save(update_fields=["eligible_at"])
         write_event(order, kind="Postponed", at=now, origin=Origin("worker", fence), data={"why": why[:200]})
         open_item(AttentionItem.Kind.CREDENTIALS_REFUSED, order=order, detail=why)
+    failpoint("postpone.after_commit")
+
+
+@retried
+def put_off_sizing(order_id: uuid.UUID, why: str, *, seconds: float, fence: Fence) -> None:
+    """Put off an order that cannot be sized for now; an entry that waits for too long is denied as any other."""
+    now = timezone.now()
+    with transaction.atomic():
+        order = lock_order(order_id)
+        if order.ord_status != OrdStatus.INITIALIZED:
+            return
+        change = Change(order, Origin("worker", fence))
+        change.set(eligible_at=now + dt.timedelta(seconds=seconds), text=f"Not sized yet: {why}"[:500])
+        change.note("NotSizedYet", at=now, data={"why": why[:200]})
+        change.save()
     failpoint("postpone.after_commit")
 
 

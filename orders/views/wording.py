@@ -41,6 +41,8 @@ EVENTS = {
     "OutcomeUnknown": "The broker's answer did not come",
     "PendingNew": "Received by the broker",
     "Acknowledged": "Accepted by the broker",
+    "Resized": "Its quantity is settled",
+    "NotSizedYet": "What it is to be sized by is not known; it is tried again",
     "Sized": "The broker has turned the amount into a quantity",
     "Trade": "Fill",
     "Correction": "A fill is corrected",
