@@ -1,4 +1,4 @@
-"""Sizing through real processes: the venue gets what the strategy's rule makes of price and equity, as the venue has them."""
+"""Sizing through real processes: the venue gets what a strategy's rule makes of its price and equity."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RULE = "UPDATE orders_strategy SET sizing_method = %s, sizing_value = %s WHERE u
 
 
 def sized_trader(floor: Floor, method: str, value: str) -> Trader:
-    trader = floor.trader()
+    trader = floor.trader("--cash", "100000")
     assert floor.desk_rows(RULE, method, Decimal(value), trader.user_id)
     return trader
 
@@ -36,7 +36,7 @@ def bought(floor: Floor, trader: Trader, **fields: Any) -> dict[str, Any]:
 
 def test_a_fresh_desk_reads_what_there_is_to_trade_once(floor: Floor) -> None:
     floor.warm_up(floor.trader())
-    query = "SELECT count(*) AS many, count(DISTINCT refreshed_at) AS times FROM brokers_instrument WHERE broker = 'paper'"
+    query = "SELECT count(*) AS many, count(DISTINCT refreshed_at) AS times FROM brokers_instrument"
     [row] = wait_until(
         "the instruments are read", lambda: [r for r in floor.desk_rows(query) if r["many"]], seconds=90
     )
