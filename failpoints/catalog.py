@@ -35,6 +35,7 @@ POINTS: dict[str, str] = {
     "leave_pool.before": "an idle worker is about to stop taking claims",
     "stop.after_term": "the fleet stops: its workers were asked to end",
     # sending
+    "sizing.account": "an account's figures are kept, the order that needs them is not sized",
     "submit.before": "an order is chosen; its transaction 1 has not begun",
     "submit.before_commit": "transaction 1 is written, not committed",
     "submit.after_commit": "transaction 1 is committed: the order is SUBMITTED and not sent",

@@ -20,6 +20,7 @@ def order_json(order: Order) -> dict[str, Any]:
         "ord_type": order.ord_type,
         "time_in_force": order.time_in_force,
         "order_qty": decimal_text(order.order_qty),
+        "sizing": order.sizing,
         "price": decimal_text(order.price),
         "stop_px": decimal_text(order.stop_px),
         "cum_qty": decimal_text(order.cum_qty),

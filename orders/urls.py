@@ -10,6 +10,7 @@ from orders.views.order_new import order_new
 from orders.views.order_requests import order_cancel, order_replace
 from orders.views.position_list import position_list
 from orders.views.strategies import strategy_list, strategy_pause, strategy_resume
+from orders.views.strategy_sizing import strategy_sizing
 from orders.views.trade_detail import trade_detail
 from orders.views.trade_list import trade_list
 
@@ -27,6 +28,7 @@ urlpatterns = [
     path("trades/", trade_list, name="trade-list"),
     path("trades/<uuid:trade_id>/", trade_detail, name="trade-detail"),
     path("strategies/", strategy_list, name="strategy-list"),
+    path("strategies/<uuid:strategy_id>/sizing", strategy_sizing, name="strategy-sizing"),
     path("strategies/<uuid:strategy_id>/pause", strategy_pause, name="strategy-pause"),
     path("strategies/<uuid:strategy_id>/resume", strategy_resume, name="strategy-resume"),
 ]

@@ -32,6 +32,7 @@ PIECES = {
         "tests/flows/test_requests.py",
         "tests/flows/test_reversals.py",
         "tests/flows/test_streams.py",
+        "tests/flows/test_sizing.py",
         "tests/flows/test_worker_death.py",
     ),
     "the armed desk": ("tests/flows/test_failpoints.py", "tests/flows/test_fencing.py"),

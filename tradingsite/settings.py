@@ -280,6 +280,7 @@ WORKER_STOP_SECONDS = env.float("WORKER_STOP_SECONDS", default=30.0)
 # --- sending and following orders -----------------------------------------------------------------
 
 BROKER_TIMEOUT_SECONDS = env.float("BROKER_TIMEOUT_SECONDS", default=10.0)
+SIZING_MAX_AGE_SECONDS = env.float("SIZING_MAX_AGE_SECONDS", default=30.0)
 UNDELIVERED_SECONDS = env.float("UNDELIVERED_SECONDS", default=5.0)
 UNRESOLVED_SECONDS = env.float("UNRESOLVED_SECONDS", default=6.0)
 LOOKUP_DELAYS_SECONDS = [float(s) for s in env.list("LOOKUP_DELAYS_SECONDS", default=["0", "1", "2", "4"])]

@@ -3,6 +3,7 @@
 from django.contrib import admin
 
 from orders.admin import (
+    account_snapshot,
     api_key,
     attention,
     broker_account,
@@ -29,6 +30,7 @@ admin.site.site_title = "Tradingsite"
 admin.site.index_title = "Operations"
 
 __all__ = [
+    "account_snapshot",
     "api_key",
     "attention",
     "broker_account",

@@ -1,5 +1,6 @@
 """What the desk keeps in PostgreSQL: one file per noun."""
 
+from orders.models.account_snapshot import AccountSnapshot
 from orders.models.api_key import ApiKey
 from orders.models.attention import AttentionItem
 from orders.models.dead_letter import DeadLetter, TaskFailure
@@ -24,6 +25,7 @@ from orders.models.trader import OrderQuota, Plan, Trader
 
 __all__ = [
     "AccountHalt",
+    "AccountSnapshot",
     "ApiKey",
     "AttentionItem",
     "DeadLetter",

@@ -122,7 +122,9 @@ def write_order(
     order.save(force_insert=True)
     stages = {"received": provenance.received_at, "recorded": now}
     origin = Origin(provenance.writer, stages=stages)
-    data = {"order_qty": str(order_qty), **fitted.asked}
+    data: dict[str, Any] = {"order_qty": str(order_qty), **fitted.asked}
+    if order.sizing is not None:
+        data["sizing"] = order.sizing
     write_event(order, kind="Recorded", at=now, origin=origin, data=data)
     if order.position_effect == PositionEffect.OPEN and record_entry(order):
         _deny_halted(order, now, provenance.writer)

@@ -9,6 +9,7 @@ from brokers.catalog import capabilities_of
 from brokers.models import BrokerAccount
 from brokers.types import PositionEffect, Side
 from orders.intake.sizing import cap_exit, size_order
+from orders.intake.sizing_rules import part_of_position
 from orders.models import ExitReason, OrderRequest, Source
 from orders.selectors import closing_quantity, entering_quantity, net_position
 from orders.services.instruments import instrument_of
@@ -31,16 +32,30 @@ def least_quantity(account: BrokerAccount, symbol: str, side: Side) -> Decimal:
 
 
 def entry_quantity(
-    account: BrokerAccount, symbol: str, side: Side, requested: Decimal | None, default: Decimal | None
+    account: BrokerAccount,
+    symbol: str,
+    side: Side,
+    requested: Decimal | None,
+    *,
+    min_qty: Decimal | None = None,
+    max_qty: Decimal | None = None,
 ) -> Decimal:
-    """Return the quantity of an entry: what was asked for, else the default. Raises ``SizingError``."""
+    """Return an entry's quantity: what was asked for, on the step and within the limits. Raises ``SizingError``."""
+    least = least_quantity(account, symbol, side)
     return size_order(
         requested,
-        default,
+        None,
         lot_step=lot_step(account, symbol, side),
-        min_qty=least_quantity(account, symbol, side),
-        max_qty=None,
+        min_qty=least if min_qty is None else max(least, min_qty),
+        max_qty=max_qty,
     )
+
+
+def part_to_close(account: BrokerAccount, symbol: str, side: Side, percent: Decimal) -> Decimal | None:
+    """Return so many percent of the position that an exit on this side closes; None where there is none."""
+    position = net_position(account, symbol)
+    held = position if side is Side.SELL else -position
+    return part_of_position(held, percent, lot_step(account, symbol, Side.BUY)) if held > 0 else None
 
 
 def exit_quantity(

@@ -30,6 +30,7 @@ from brokers.types import (
     TimeInForce,
 )
 from failpoints import failpoint
+from orders.intake.sizing import SizingError
 from orders.models import AttentionItem, Order, OrderRequest
 from orders.services.attention import open_item
 from orders.services.changes import Change, Origin, change_order, lock_order, write_event
@@ -47,6 +48,8 @@ from orders.services.legs import still_closes, stop_sent_with
 from orders.services.refusals import refusal_columns, waiting_columns
 from orders.services.repeating import repeats_too_late
 from orders.services.retrying import retried
+from orders.services.sizing import settle_entry
+from orders.services.sizing_facts import SizingFacts
 from orders.services.turns import lock_for_sending, put_off, turn_of
 from orders.state import Denied, Rejected, Resized, Submitted
 from orders.state import NotSent as NotSentEvent
@@ -75,15 +78,18 @@ def submit_order(
     before_send: BeforeSend,
     heard: Callable[[], Sequence[ExecutionReport]],
     dequeued_at: dt.datetime,
+    facts: SizingFacts | None = None,
 ) -> Applied | None:
     """Send one recorded order and apply the answer; None where it was not to be sent after all.
+
+    ``facts`` are what an order that is still to be sized is sized by.
 
     ``before_send`` is called right before the first byte leaves and raises ``LeaseLost`` to forbid it. ``heard``
     gives what the broker's stream has told of this order meanwhile, so that one transaction takes in both.
     Raises ``LeaseLost`` where another process acts for the trader now.
     """
     failpoint("submit.before")
-    sending = begin_submission(order_id, fence=fence, dequeued_at=dequeued_at)
+    sending = begin_submission(order_id, fence=fence, dequeued_at=dequeued_at, facts=facts)
     if not isinstance(sending, Sending):
         return sending
     sent_at = timezone.now()
@@ -125,13 +131,13 @@ def _repeats_too_late(sending: Sending, adapter: BrokerAdapter, now: dt.datetime
 
 @retried
 def begin_submission(
-    order_id: uuid.UUID, *, fence: Fence, dequeued_at: dt.datetime
+    order_id: uuid.UUID, *, fence: Fence, dequeued_at: dt.datetime, facts: SizingFacts | None = None
 ) -> Sending | Applied | None:
     """Transaction 1: mark the order ``SUBMITTED`` under this lease, so that nobody else ever sends it.
 
-    An exit is sized here, by what there is to close now. Returns the command; or what was decided where it was denied
-    instead; or None where there is nothing to send, or not yet: what has to end before is still in its way.
-    Raises ``LeaseLost``.
+    An exit is sized here, by what there is to close now, and so is an entry whose rule needs price or equity. Returns
+    the command; or what was decided where it was denied instead; or None where there is nothing to send, or not yet:
+    what has to end before is still in its way. Raises ``LeaseLost``.
     """
     with transaction.atomic():
         order = lock_for_sending(order_id)
@@ -153,10 +159,13 @@ def begin_submission(
         turn = turn_of(order)
         if not isinstance(turn, Clear):
             return _not_now(order, turn, now, fence)
-        attempt = order.attempt + 1
         change = Change(order, Origin("worker", fence, {"dequeued": dequeued_at}))
-        if turn.qty != order.order_qty:
-            change.apply(Resized(turn.qty), at=now)
+        try:
+            _settle_quantity(change, turn, facts, now)
+        except SizingError as error:
+            _deny(order, error.code, f"Not sized: {error.message}.", Origin("worker", fence))
+            return Applied(order, changed=True, missing_fills=False)
+        attempt = order.attempt + 1
         change.apply(Submitted(attempt), at=now)
         change.set(
             attempt=attempt,
@@ -192,6 +201,16 @@ def _not_now(order: Order, turn: Turn, now: dt.datetime, fence: Fence) -> Applie
     put_off(change, now)
     change.save()
     return None
+
+
+def _settle_quantity(change: Change, turn: Clear, facts: SizingFacts | None, now: dt.datetime) -> None:
+    """Give an order the quantity that it is sent with. Raises ``SizingError`` before anything is changed."""
+    settled = settle_entry(change.order, facts)
+    if settled is not None:
+        change.apply(Resized(settled.order_qty), at=now, detail={"sizing": settled.sizing})
+        change.set(sizing=settled.sizing)
+    elif turn.qty != change.order.order_qty:
+        change.apply(Resized(turn.qty), at=now)
 
 
 def _waiting_cancel(order: Order) -> OrderRequest | None:
@@ -335,6 +354,21 @@ def postpone_order(order_id: uuid.UUID, why: str, *, seconds: float, fence: Fenc
         order.save(update_fields=["eligible_at"])
         write_event(order, kind="Postponed", at=now, origin=Origin("worker", fence), data={"why": why[:200]})
         open_item(AttentionItem.Kind.CREDENTIALS_REFUSED, order=order, detail=why)
+    failpoint("postpone.after_commit")
+
+
+@retried
+def put_off_sizing(order_id: uuid.UUID, why: str, *, seconds: float, fence: Fence) -> None:
+    """Put off an order that cannot be sized for now; an entry that waits for too long is denied as any other."""
+    now = timezone.now()
+    with transaction.atomic():
+        order = lock_order(order_id)
+        if order.ord_status != OrdStatus.INITIALIZED:
+            return
+        change = Change(order, Origin("worker", fence))
+        change.set(eligible_at=now + dt.timedelta(seconds=seconds), text=f"Not sized yet: {why}"[:500])
+        change.note("NotSizedYet", at=now, data={"why": why[:200]})
+        change.save()
     failpoint("postpone.after_commit")
 
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from orders.views.sizing_wording import limit_words, rule_words, sizing_words
 from orders.views.trade_wording import amount, signed_amount
 from orders.views.wording import TYPES, humanise, plain_number, plain_price
 
@@ -19,12 +20,21 @@ UTC = zoneinfo.ZoneInfo("UTC")
 
 register.filter("humanise", humanise)
 register.filter("amount", amount)
+register.filter("sized_by", sizing_words)
+register.filter("sizing_rule", rule_words)
+register.filter("sizing_limits", limit_words)
 
 
 @register.filter
 def quantity(number: Decimal | None) -> str:
     """Write a quantity without an exponent and without trailing zeros."""
     return "" if number is None else plain_number(number)
+
+
+@register.filter
+def ordered(number: Decimal) -> str:
+    """Write an order's quantity; one that is still to be sized has none."""
+    return plain_number(number) if number else "?"
 
 
 @register.filter

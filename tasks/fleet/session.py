@@ -32,7 +32,14 @@ from orders.services.lookup import look_up_order
 from orders.services.outages import is_held_up
 from orders.services.reconciliation.asking import ask_at_start
 from orders.services.request_sending import put_off_request, send_request
-from orders.services.submission import backoff_seconds, is_too_old, postpone_order, submit_order
+from orders.services.sizing_facts import FactsMissing, facts_for
+from orders.services.submission import (
+    backoff_seconds,
+    is_too_old,
+    postpone_order,
+    put_off_sizing,
+    submit_order,
+)
 from orders.services.sweeping import deny_stale_entry
 from orders.services.trouble import TROUBLE
 from orders.services.verification import check_all_of, note_check, verify_account
@@ -46,6 +53,7 @@ from tasks.replies import answer, answer_requests
 log = structlog.get_logger(__name__)
 
 STREAM_WAIT_SECONDS = 0.25
+UNSIZED_SECONDS = 1.0  # before price and equity are asked for again
 UNUSABLE_SECONDS = 30.0  # before an account that could not be opened is tried again
 
 
@@ -189,6 +197,11 @@ class TraderSession:
         except AccountUnusable as error:
             postpone_order(order.id, str(error), seconds=UNUSABLE_SECONDS, fence=self.fence)
             return
+        try:
+            facts = facts_for(order.id, account.adapter) if order.needs_sizing else None
+        except (FactsMissing, NotSent, OutcomeUnknown) as error:
+            put_off_sizing(order.id, str(error), seconds=UNSIZED_SECONDS, fence=self.fence)
+            return
         with account.holding(order) as heard:
             applied = submit_order(
                 order.id,
@@ -197,6 +210,7 @@ class TraderSession:
                 before_send=self.before_send,
                 heard=heard,
                 dequeued_at=dequeued_at,
+                facts=facts,
             )
         self._answer(applied)
         if applied is None:  # not sent, perhaps because others have to end before
