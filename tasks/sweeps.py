@@ -5,6 +5,7 @@ from celery import shared_task
 
 from failpoints import failpoint
 from orders.selectors import users_with_due_orders
+from orders.services.exit_alarms import settle_alarms
 from orders.services.heartbeats import beat_schedule
 from orders.services.market_hours import refresh_market_hours, watch_market_hours
 from orders.services.pool import decide_target
@@ -37,6 +38,7 @@ def valuation() -> None:
         if not alone:
             return
         failpoint("sweep.valuation.before")
+        settle_alarms()
         traders = write_valuation_errands()
     for user_id in traders:
         nudge(user_id)

@@ -27,6 +27,8 @@ class AttentionItem(models.Model):
         BROKER_COUNTS_LESS = "BROKER_COUNTS_LESS", "The broker counts fewer fills than the desk"
         UNPROTECTED = "UNPROTECTED", "A position without its stop loss"
         OVERCLOSED = "OVERCLOSED", "More was closed than was held"
+        STALE_QUOTE = "STALE_QUOTE", "An exit rule waits for a fresh quote"
+        EXIT_RULE_FAILED = "EXIT_RULE_FAILED", "An exit by a rule was refused or canceled"
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="attention_items"

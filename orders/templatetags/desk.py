@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from orders.views.exit_rule_wording import own_rules_words
 from orders.views.trade_wording import amount, signed_amount
 from orders.views.wording import TYPES, humanise, plain_number, plain_price
 
@@ -19,6 +20,7 @@ UTC = zoneinfo.ZoneInfo("UTC")
 
 register.filter("humanise", humanise)
 register.filter("amount", amount)
+register.filter("own_rules_words", own_rules_words)
 
 
 @register.filter
