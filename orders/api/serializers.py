@@ -44,7 +44,10 @@ class OrderSerializer(serializers.Serializer[Order]):
     position_effect = serializers.ChoiceField([str(effect) for effect in PositionEffect])
     source = serializers.ChoiceField(Source.choices)  # type: ignore[assignment]
     simulation = serializers.BooleanField()
-    auto_exit = serializers.BooleanField()
+    auto_exit = serializers.BooleanField(
+        help_text="Of an entry: an opposite position is closed first. Of an exit: it is the one that does."
+    )
+    exit_order = serializers.UUIDField(allow_null=True, help_text="The order that closes it first.")
     exit_quantity = _decimal(allow_null=True)
     position_before = _decimal(allow_null=True)
     eligible_at = serializers.DateTimeField(

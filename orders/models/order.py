@@ -106,10 +106,34 @@ class Order(models.Model):
         help_text="Of the stop of an OCO: the order in whose command the broker gets it.",
     )
 
-    # A reversal's closing order.
-    auto_exit = models.BooleanField(default=False)
-    exit_quantity = models.DecimalField(max_digits=21, decimal_places=9, null=True, blank=True)
-    position_before = models.DecimalField(max_digits=21, decimal_places=9, null=True, blank=True)
+    closes_whole = models.BooleanField(
+        default=False,
+        help_text="Of an exit: it closes what there is at its turn, more or less than recorded.",
+    )
+
+    # A reversal: an entry that closes the opposite position first.
+    auto_exit = models.BooleanField(
+        default=False, help_text="Of an entry: it reverses. Of an exit: it makes room for one that does."
+    )
+    exit_quantity = models.DecimalField(
+        max_digits=21,
+        decimal_places=9,
+        null=True,
+        blank=True,
+        help_text="Of the opposite position that is closed first.",
+    )
+    exit_order = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        help_text="Of an entry: the order by which the desk closes it first.",
+    )
+    position_before = models.DecimalField(
+        max_digits=21, decimal_places=9, null=True, blank=True, help_text="Signed: short is negative."
+    )
 
     # Sending and following it.
     attempt = models.PositiveIntegerField(default=0)

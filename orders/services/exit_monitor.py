@@ -12,7 +12,6 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from brokers.models import BrokerAccount
 from brokers.types import OrdStatus, PositionEffect, Side
 from failpoints import failpoint
 from orders.exit_rules import Rule, Rules, Situation, expiry_of, rule_met
@@ -24,6 +23,7 @@ from orders.services.exit_rules import rules_for
 from orders.services.exits import record_exit
 from orders.services.leases import Fence, hold_lease
 from orders.services.positions import lock_position
+from orders.services.quantities import lock_account
 from orders.services.quotes import is_fresh
 from orders.services.retrying import retried
 from orders.services.valuation import is_active
@@ -98,7 +98,8 @@ def _close(position: Position, fence: Fence) -> Order | None:
     with transaction.atomic():
         hold_lease(fence)
         # As a fill's transaction has it: the account before the position, or the two would wait for each other.
-        account = BrokerAccount.objects.select_for_update(of=("self",)).get(pk=position.account_id)
+        account = position.account
+        lock_account(account)
         locked = lock_position(position.user_id, position.account_id, position.symbol)
         verdict = judge(locked, timezone.now())
         if verdict.rule is None or verdict.trade is None or _is_put_off(locked, verdict.trade):

@@ -56,13 +56,13 @@ def record_alert(
         else:
             spend_quota(trader=trader, count=len(accounts), now=received_at)
             quantities = [
-                (account, entry_quantity(account, alert.quantity, strategy.default_quantity))
-                for account in accounts
+                (account, _entry_quantity(account, alert, strategy.default_quantity)) for account in accounts
             ]
         provenance = Provenance(
             source=Source.WEBHOOK, received_at=received_at, strategy=strategy, signal=signal
         )
         columns = _protected(alert, places_targets=strategy.places_targets)
+        columns["closes_whole"] = alert.is_exit and _requested(alert) is None
         orders = [
             write_order(alert, account, quantity, provenance, **columns) for account, quantity in quantities
         ]
@@ -94,7 +94,7 @@ def record_order(
                 quantity = exit_quantity(account, request.symbol, request.side, request.quantity)
             else:
                 spend_quota(trader=trader, count=1, now=received_at)
-                quantity = entry_quantity(account, request.quantity, None)
+                quantity = _entry_quantity(account, request, None)
             provenance = Provenance(
                 source=source,
                 received_at=received_at,
@@ -102,6 +102,7 @@ def record_order(
                 request_digest=request_digest,
             )
             columns = _protected(request, places_targets=True)
+            columns["closes_whole"] = request.is_exit and request.quantity is None
             order = write_order(request, account, quantity, provenance, **columns)
             failpoint("record.before_commit")
     except (IntegrityError, QuotaExceeded, SizingError):
@@ -164,13 +165,22 @@ def _protected(asked: Alert | OrderRequest, *, places_targets: bool) -> dict[str
     return {} if protection is None else {"protection": protection_to_dict(protection)}
 
 
+def _requested(alert: Alert) -> Decimal | None:
+    """Return how much an exit's alert asks to be closed; None: the whole position."""
+    return None if alert.operation.closes_whole else alert.quantity
+
+
+def _entry_quantity(account: BrokerAccount, asked: Alert | OrderRequest, default: Decimal | None) -> Decimal:
+    return entry_quantity(account, asked.symbol, asked.side, asked.quantity, default)
+
+
 def _closable(accounts: Sequence[BrokerAccount], alert: Alert) -> list[tuple[BrokerAccount, Decimal]]:
     """Return what the alert closes in each account that has something to close; having nothing is no error."""
-    requested = None if alert.operation.closes_whole else alert.quantity
     quantities = []
     for account in accounts:
         try:
-            quantities.append((account, exit_quantity(account, alert.symbol, alert.side, requested)))
+            quantity = exit_quantity(account, alert.symbol, alert.side, _requested(alert))
+            quantities.append((account, quantity))
         except SizingError as error:
             if error.code is not SizingCode.NOTHING_TO_CLOSE:
                 raise

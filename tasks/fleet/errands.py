@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from brokers.base import BrokerAdapter
 from orders.models import Errand
+from orders.services.catalogue import read_instruments
 from orders.services.executions import Applied
 from orders.services.leases import Fence
+from orders.services.reconciliation.account import reconcile_account
 from orders.services.refreshing import refresh_positions
 from orders.services.tending import tend_position
 
@@ -20,7 +22,9 @@ AT_ONCE = frozenset({Errand.Kind.TEND_POSITION})
 
 RUNS: Mapping[Errand.Kind, Run] = {
     Errand.Kind.TEND_POSITION: tend_position,
+    Errand.Kind.RECONCILE: reconcile_account,
     Errand.Kind.QUOTES: refresh_positions,
+    Errand.Kind.INSTRUMENTS: read_instruments,
 }
 
 

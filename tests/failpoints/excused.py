@@ -53,6 +53,24 @@ PASSED_ON: dict[str, tuple[str, str]] = {
         "part of the transaction that gives the reason for it",
     ),
     "orders/services/quotas.py:spend_quota": ("write", "part of recording"),
+    "orders/services/errands.py:tend_if_waited_for": ("write", "part of the transaction that ends the order"),
+    "orders/services/reconciliation/findings.py:note_done": (
+        "write",
+        "part of the transaction that has done it",
+    ),
+    "orders/services/reconciliation/findings.py:note_open": (
+        "write",
+        "part of the transaction that compares",
+    ),
+    "orders/services/reconciliation/findings.py:settle": ("write", "part of the transaction that books"),
+    "orders/services/reconciliation/outside.py:write_outside_order": (
+        "write",
+        "part of the transaction that records the finding",
+    ),
+    "orders/services/reconciliation/halts.py:settle_halt": (
+        "write",
+        "part of the transaction that ends a run",
+    ),
     "orders/services/leases.py:take_lease": ("write", "one statement; what it means depends on who takes"),
     "orders/services/leases.py:renew_leases": ("write", "one statement of the supervisor's turn"),
     "orders/services/leases.py:expire_lease": (
@@ -79,6 +97,14 @@ SHOWN_ELSEWHERE: dict[str, tuple[str, str]] = {
     "orders/services/attention.py:retell_item write: update": (
         "orders/services/attention.py:open_item",
         "called right before; without this the item keeps its older text",
+    ),
+    "orders/services/reconciliation/reading.py:read_their_books broker: list_executions": (
+        "orders/services/reconciliation/reading.py:read_their_books",
+        "one reading of several calls; nothing is recorded between them",
+    ),
+    "orders/services/reconciliation/reading.py:read_their_books broker: list_orders": (
+        "orders/services/reconciliation/reading.py:read_their_books",
+        "one reading of several calls; nothing is recorded between them",
     ),
     "orders/services/requests.py:_cancel write: _cancel_unsent": (
         "orders/services/requests.py:_record",
@@ -107,8 +133,11 @@ NOT_ON_AN_ORDERS_WAY: dict[str, str] = {
     "orders/ledger/positions.py:position_differences commit": "reads while the position's row is locked",
     "orders/services/positions.py:make_all_anew commit": "rebuild_positions: run again it makes the same",
     "orders/services/provisioning.py": "makes traders, before anything is traded",
+    "orders/services/exit_rules.py": "somebody sets exit rules: one row, whole or not at all",
     "orders/services/strategies.py": "an operator pauses a strategy: one row, whole or not at all",
     "orders/services/attention.py:resolve_item write: update": "an operator closes an item: one row",
     "orders/services/attention.py:resolve_items write: update": "the same for several: one statement",
+    "orders/services/reconciliation/findings.py:accept_finding write: update": "an operator accepts one: one row",
+    "orders/services/reconciliation/findings.py:settle_gone write: update": "one statement; the next run does it",
     "tradingsite/bench/database.py": "measures a database of its own",
 }

@@ -37,6 +37,9 @@ class MemoryStream:
     def wait_live(self, timeout_seconds: float) -> bool:
         return self.is_live
 
+    def renew(self) -> None:
+        self.drop()
+
     def close(self) -> None:
         if self.is_live:
             self.is_live = False

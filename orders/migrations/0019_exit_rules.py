@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orders", "0014_quotes"),
+        ("orders", "0018_attention_kinds"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -54,6 +54,11 @@ class Migration(migrations.Migration):
                     ("BROKER_COUNTS_LESS", "The broker counts fewer fills than the desk"),
                     ("UNPROTECTED", "A position without its stop loss"),
                     ("OVERCLOSED", "More was closed than was held"),
+                    ("REVERSAL_ABORTED", "A reversal was given up half-way"),
+                    ("POSITION_DIFFERS", "The broker holds another position than the desk"),
+                    ("DRIFT_HALT", "An account's books differ: its entries are halted"),
+                    ("CASH_DIFFERS", "An account's cash is not what its fills explain"),
+                    ("INSTRUMENTS_STALE", "A broker's instruments have not been read for days"),
                     ("STALE_QUOTE", "An exit rule waits for a fresh quote"),
                     ("EXIT_RULE_FAILED", "An exit by a rule was refused or canceled"),
                 ],
