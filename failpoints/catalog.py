@@ -108,6 +108,11 @@ POINTS: dict[str, str] = {
     "quotes.after_commit": "quotes are kept; nothing is valued by them yet",
     "valuation.before_commit": "a position's new value is written, not committed",
     "valuation.after_commit": "a position is valued, the next one not",
+    "exit_rule.staleness": "a position is marked as waiting for a quote, or no longer; nobody is told",
+    "exit_rule.stale_told": "the operators' list says which rules wait for a quote, perhaps not committed",
+    "exit_rule.settled": "an item about a rule's exit is closed with its position, perhaps not committed",
+    "exit_rule.before_commit": "an exit that a rule asks for is recorded, not committed",
+    "exit_rule.after_commit": "an exit that a rule asks for is recorded, and waits for its turn",
     # errands
     "errand.before_finish": "an errand is done, and still on the list",
     "errand.put_off": "an errand that could not be done is put off",

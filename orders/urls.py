@@ -3,6 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
+from orders.views.exit_rules import default_exit_rules, strategy_exit_rules
 from orders.views.instruments import instrument_options
 from orders.views.order_detail import order_detail
 from orders.views.order_list import order_list
@@ -29,6 +30,8 @@ urlpatterns = [
     path("trades/<uuid:trade_id>/", trade_detail, name="trade-detail"),
     path("strategies/", strategy_list, name="strategy-list"),
     path("strategies/<uuid:strategy_id>/sizing", strategy_sizing, name="strategy-sizing"),
+    path("strategies/exit-rules", default_exit_rules, name="exit-rules"),
+    path("strategies/<uuid:strategy_id>/exit-rules", strategy_exit_rules, name="strategy-exit-rules"),
     path("strategies/<uuid:strategy_id>/pause", strategy_pause, name="strategy-pause"),
     path("strategies/<uuid:strategy_id>/resume", strategy_resume, name="strategy-resume"),
 ]

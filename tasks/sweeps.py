@@ -6,6 +6,7 @@ from celery import shared_task
 from failpoints import failpoint
 from orders.selectors import users_with_due_orders
 from orders.services.catalogue import ask_for_instruments, watch_instruments
+from orders.services.exit_alarms import settle_alarms
 from orders.services.heartbeats import beat_schedule
 from orders.services.market_hours import refresh_market_hours, watch_market_hours
 from orders.services.pool import decide_target
@@ -40,6 +41,7 @@ def valuation() -> None:
         if not alone:
             return
         failpoint("sweep.valuation.before")
+        settle_alarms()
         traders = write_valuation_errands()
     for user_id in traders:
         nudge(user_id)

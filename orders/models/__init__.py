@@ -8,6 +8,7 @@ from orders.models.errand import Errand
 from orders.models.event import OrderEvent
 from orders.models.execution import Execution
 from orders.models.exit_reason import ExitReason
+from orders.models.exit_rules import ExitRules
 from orders.models.heartbeat import Heartbeat
 from orders.models.lease import WorkerLease
 from orders.models.market_hours import MarketOverride, MarketSession
@@ -32,6 +33,7 @@ __all__ = [
     "Errand",
     "Execution",
     "ExitReason",
+    "ExitRules",
     "Heartbeat",
     "Leg",
     "MarketOverride",

@@ -32,6 +32,8 @@ class AttentionItem(models.Model):
         DRIFT_HALT = "DRIFT_HALT", "An account's books differ: its entries are halted"
         CASH_DIFFERS = "CASH_DIFFERS", "An account's cash is not what its fills explain"
         INSTRUMENTS_STALE = "INSTRUMENTS_STALE", "A broker's instruments have not been read for days"
+        STALE_QUOTE = "STALE_QUOTE", "An exit rule waits for a fresh quote"
+        EXIT_RULE_FAILED = "EXIT_RULE_FAILED", "An exit by a rule was refused or canceled"
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="attention_items"

@@ -44,6 +44,9 @@ class Position(models.Model):
         default=False,
         help_text="An entry came with protective exits; stays until it is flat and nothing rests.",
     )
+    stale_since = models.DateTimeField(
+        null=True, blank=True, help_text="Since when an exit rule has waited for a fresh quote."
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

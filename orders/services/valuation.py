@@ -3,6 +3,7 @@
 import datetime as dt
 import uuid
 from collections import defaultdict
+from decimal import Decimal
 
 from django.conf import settings
 from django.db import transaction
@@ -10,12 +11,12 @@ from django.utils import timezone
 
 from brokers.models import BrokerAccount
 from failpoints import failpoint
+from orders.exit_rules import better_mark
 from orders.hours import hours_of
-from orders.models import Errand, Position, Quote
+from orders.models import Errand, Position, Quote, Trade
 from orders.positions.valuation import mark_of
 from orders.services.errands import write_errand
 from orders.services.marks import MARK_COLUMNS, mark_position
-from orders.services.positions import lock_position
 from orders.services.retrying import retried
 
 
@@ -54,16 +55,33 @@ def value_position(position: Position) -> Position:
     The books are not touched; the row is locked as for booking.
     """
     with transaction.atomic():
-        position = lock_position(position.user_id, position.account_id, position.symbol)
+        # Not by ``lock_position``: a row that is written twice in one transaction has its foreign keys checked, and
+        # the account locked after the position. Whoever records an exit takes the two the other way round.
+        position = Position.objects.select_for_update(of=("self",)).get(pk=position.pk)
         quote = Quote.objects.filter(account=position.account_id, symbol=position.symbol).first()
         if position.qty and quote is not None and _is_newer(quote, position):
             mark = mark_of(quote.bid_px, quote.ask_px)
             if mark is not None and quote.quote_time is not None:
                 mark_position(position, mark, quote_time=quote.quote_time, at=timezone.now())
                 position.save(update_fields=MARK_COLUMNS)
+                _keep_best_mark(position, mark, quote.quote_time)
         failpoint("valuation.before_commit")
     failpoint("valuation.after_commit")
     return position
+
+
+def _keep_best_mark(position: Position, mark: Decimal, quote_time: dt.datetime) -> None:
+    """Keep the best mark of the trade under way; one from before its first fill does not count."""
+    trade = Trade.objects.filter(
+        account=position.account_id,
+        symbol=position.symbol,
+        status=Trade.Status.POSITION,
+        opened_at__lte=quote_time,
+    ).first()
+    if trade is not None:
+        best = better_mark(position.qty, trade.best_mark_px, mark)
+        if best != trade.best_mark_px:
+            Trade.objects.filter(pk=trade.pk).update(best_mark_px=best)
 
 
 def _is_newer(quote: Quote, position: Position) -> bool:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from orders.views.exit_rule_wording import own_rules_words
 from orders.views.sizing_wording import limit_words, rule_words, sizing_words
 from orders.views.trade_wording import amount, signed_amount
 from orders.views.wording import TYPES, humanise, plain_number, plain_price
@@ -23,6 +24,7 @@ register.filter("amount", amount)
 register.filter("sized_by", sizing_words)
 register.filter("sizing_rule", rule_words)
 register.filter("sizing_limits", limit_words)
+register.filter("own_rules_words", own_rules_words)
 
 
 @register.filter

@@ -150,6 +150,7 @@ NOT_ON_AN_ORDERS_WAY: dict[str, str] = {
     "orders/ledger/positions.py:position_differences commit": "reads while the position's row is locked",
     "orders/services/positions.py:make_all_anew commit": "rebuild_positions: run again it makes the same",
     "orders/services/provisioning.py": "makes traders, before anything is traded",
+    "orders/services/exit_rules.py": "somebody sets exit rules: one row, whole or not at all",
     "orders/services/strategies.py": "an operator pauses a strategy: one row, whole or not at all",
     "orders/services/attention.py:resolve_item write: update": "an operator closes an item: one row",
     "orders/services/attention.py:resolve_items write: update": "the same for several: one statement",
