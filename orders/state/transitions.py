@@ -243,7 +243,8 @@ def _triggered(state: OrderState, event: ev.Triggered) -> OrderState:
 def _rejected(state: OrderState, event: ev.Rejected) -> OrderState:
     # A duplicate's refusal is about the second sending: the live order stays as it is (matrix F.1.a).
     # A refusal of a second attempt does not say that the first never arrives: a sign of life withdraws it.
-    refutable = state.phase is Phase.SUBMITTED and state.attempt > 1
+    # Told again it is refutable still.
+    refutable = state.attempt > 1 and (state.phase is Phase.SUBMITTED or state.end is EndCause.UNKNOWN)
     state = _alive(state, Phase.PENDING_NEW)
     cause = EndCause.UNKNOWN if refutable else EndCause.REJECTED
     return state if event.duplicate else _ended(state, cause, cancel_id="")

@@ -43,17 +43,17 @@ def test_entries_in_one_symbol_are_one_row_and_hide_nothing(desk: Desk, fence: F
 
 
 def test_the_look_at_what_is_at_hand_tells_the_kinds_of_work_apart(desk: Desk, fence: Fence) -> None:
-    nothing = WorkAtHand(requests=False, orders=False, checks=False)
+    nothing = WorkAtHand(requests=False, orders=False, checks=False, errands=False)
     assert work_at_hand(desk.user.id) == nothing
     order = record_one(desk)
-    assert work_at_hand(desk.user.id) == WorkAtHand(requests=False, orders=True, checks=False)
+    assert work_at_hand(desk.user.id) == WorkAtHand(requests=False, orders=True, checks=False, errands=False)
     begin_submission(order.id, fence=fence, dequeued_at=timezone.now())
     Order.objects.filter(pk=order.pk).update(next_check_at=timezone.now())
-    assert work_at_hand(desk.user.id) == WorkAtHand(requests=False, orders=True, checks=True)
+    assert work_at_hand(desk.user.id) == WorkAtHand(requests=False, orders=True, checks=True, errands=False)
     hear(order, make_report(order, ExecType.NEW))
     assert work_at_hand(desk.user.id) == nothing, "it is looked at later"
     cancel(order)
-    assert work_at_hand(desk.user.id) == WorkAtHand(requests=True, orders=False, checks=False)
+    assert work_at_hand(desk.user.id) == WorkAtHand(requests=True, orders=False, checks=False, errands=False)
     assert work_at_hand(make_desk().user.id) == nothing, "another trader's"
 
 
