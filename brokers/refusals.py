@@ -103,7 +103,9 @@ MEANINGS: Mapping[RefusalCode, Meaning] = {
         "The broker has no such order open.",
         "Nothing: it has ended, or is not at work yet; the desk asks which.",
     ),
-    RefusalCode.OTHER: Meaning("The broker refuses for a reason of its own.", "The broker's words say why."),
+    RefusalCode.OTHER: Meaning(
+        "The broker refuses for a reason of its own.", "The broker's words say why, where it gives any."
+    ),
 }
 
 

@@ -24,6 +24,8 @@ REFUSALS = Dictionary(
         (r"\bhalt(ed)?\b|trading (is )?(paused|suspended) (in|for)", RefusalCode.HALTED),
         (r"wash trade|\bwhile a (long buy|short sell) order is open", RefusalCode.WASH_TRADE),
         (r"pattern day trad|\bpdt\b|day[- ]trading buying power", RefusalCode.DAY_TRADE_LIMIT),
+        # Of a coin there is a balance, as of money: its name says what is short.
+        (r"insufficient balance for (?!usd\b)", RefusalCode.INSUFFICIENT_SHARES),
         (
             r"insufficient (buying power|balance|funds|margin)",
             RefusalCode.INSUFFICIENT_MARGIN,

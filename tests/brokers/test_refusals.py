@@ -11,6 +11,7 @@ SAID = {
     "insufficient day trading buying power": RefusalCode.DAY_TRADE_LIMIT,
     "insufficient balance for USD": RefusalCode.INSUFFICIENT_MARGIN,
     "insufficient qty available for order (requested: 10, available: 0)": RefusalCode.INSUFFICIENT_SHARES,
+    "insufficient balance for BTC (requested: 1, available: 0)": RefusalCode.INSUFFICIENT_SHARES,
     "market is closed": RefusalCode.MARKET_CLOSED,
     "orders are only accepted during market hours": RefusalCode.MARKET_CLOSED,
     'asset "XXXX" not found': RefusalCode.UNKNOWN_SYMBOL,

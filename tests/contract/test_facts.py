@@ -93,6 +93,17 @@ def test_a_gap_is_told_and_can_be_filled(
     assert [one.exec_id for one in adapter.list_executions(since=since)] == [trade.exec_id]
 
 
+def test_a_stream_that_is_renewed_tells_the_gap_and_goes_on(
+    rig: Rig, adapter: BrokerAdapter, listener: Listener, new_id: NewId
+) -> None:
+    assert listener.stream is not None
+    listener.stream.renew()
+    assert listener.next() is None
+    assert listener.stream.wait_live(10)
+    send(adapter, market(rig, new_id()))
+    assert listener.trades(1)[0].last_qty == Decimal(10)
+
+
 def test_the_stream_comes_back_after_an_outage(
     rig: Rig, adapter: BrokerAdapter, listener: Listener, new_id: NewId
 ) -> None:
