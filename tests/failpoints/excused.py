@@ -102,8 +102,6 @@ SHOWN_ELSEWHERE: dict[str, tuple[str, str]] = {
 NOT_ON_AN_ORDERS_WAY: dict[str, str] = {
     # a file, or one effect of a function: reason
     "orders/services/api_keys.py": "a trader's keys, from the command line",
-    "orders/services/errands.py:finish_errand write: delete": "an errand that stays is done once more",
-    "orders/services/errands.py:put_off_errand commit": "one row; until then the errand is due as before",
     "orders/services/demo.py": "the demo's trader, before anything is traded",
     "orders/services/heartbeats.py": "says that a part of the desk works; the next beat says it again",
     "orders/services/market_hours.py:save_override write: save": "an operator announces a day: one row",
