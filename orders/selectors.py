@@ -203,6 +203,13 @@ def orders_due(user_id: int) -> list[Order]:
     return list(rows.exclude(ord_status=OrdStatus.INITIALIZED).order_by("account", "recorded_at", "id"))
 
 
+def orders_at_broker(account_id: uuid.UUID) -> list[Order]:
+    """Return this account's orders that its broker has and that are not finished, due or not, oldest first."""
+    rows = Order.objects.filter(account=account_id, next_check_at__isnull=False)
+    elsewhere = [OrdStatus.INITIALIZED, OrdStatus.SUBMITTED, OrdStatus.DENIED, OrdStatus.REJECTED]
+    return list(rows.exclude(ord_status__in=elsewhere).order_by("recorded_at", "id"))
+
+
 NEXT_DUE = """
 SELECT extract(epoch FROM least(
     (SELECT min(CASE WHEN ord_status = 'INITIALIZED' THEN greatest(eligible_at, recorded_at) ELSE next_check_at END)

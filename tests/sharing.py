@@ -31,6 +31,7 @@ PIECES = {
         "tests/flows/test_refusals.py",
         "tests/flows/test_requests.py",
         "tests/flows/test_reversals.py",
+        "tests/flows/test_streams.py",
         "tests/flows/test_worker_death.py",
     ),
     "the armed desk": ("tests/flows/test_failpoints.py", "tests/flows/test_fencing.py"),

@@ -14,6 +14,7 @@ from brokers.alpaca.refusals import REFUSALS
 from brokers.alpaca.values import (
     Payload,
     UnreadableFact,
+    day_of,
     decimal_of,
     mapping_of,
     optional_decimal_of,
@@ -22,12 +23,15 @@ from brokers.alpaca.values import (
 )
 from brokers.types import (
     AccountReport,
+    CorporateAction,
     ExecType,
     ExecutionReport,
     OrdStatus,
+    OrdType,
     PositionReport,
     Quote,
     Side,
+    TimeInForce,
 )
 
 # https://docs.alpaca.markets/docs/orders-at-alpaca (order lifecycle); "calculated" is below.
@@ -93,6 +97,14 @@ _FILL_KINDS = {
     "trade_bust": ExecType.TRADE_CANCEL,
 }
 
+_ORD_TYPES = {
+    "market": OrdType.MARKET,
+    "limit": OrdType.LIMIT,
+    "stop": OrdType.STOP,
+    "stop_limit": OrdType.STOP_LIMIT,
+    "trailing_stop": OrdType.TRAILING_STOP,
+}
+_TIMES_IN_FORCE = {time.lower(): time for time in TimeInForce}
 _REFUSALS = frozenset({ExecType.REJECTED, ExecType.CANCEL_REJECTED, ExecType.REPLACE_REJECTED})
 
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL, "sell_short": Side.SELL}
@@ -196,6 +208,17 @@ def parse_position(row: Any) -> PositionReport:
     )
 
 
+def parse_split(row: Any) -> CorporateAction:
+    """Read a SPLIT activity. That ``qty`` is by how much the position has changed is *assumed* of Alpaca."""
+    split = mapping_of(row)
+    return CorporateAction(
+        symbol=text_of(split, "symbol"),
+        qty=decimal_of(split.get("qty")),
+        day=day_of(split.get("date")),
+        description=str(split.get("description") or ""),
+    )
+
+
 def parse_account(row: Any) -> AccountReport:
     """Read the account; blocked means that it cannot trade right now, for whatever reason."""
     account = mapping_of(row)
@@ -219,6 +242,11 @@ def parse_quote(answer: Any, symbol: str) -> Quote:
         ask_px=optional_decimal_of(quote.get("ap")) or None,
         quote_time=time_of(quote.get("t")),
     )
+
+
+def quoted_symbols(answer: Any) -> frozenset[str]:
+    """Read only whose quotes these are."""
+    return frozenset(mapping_of(mapping_of(answer).get("quotes")))
 
 
 def parse_next_open(row: Any) -> datetime | None:
@@ -257,6 +285,10 @@ def _order_report(
         refusal=REFUSALS.code_of(text) if is_refusal else None,
         replaces=order.get("replaces") or None,
         replaced_by=order.get("replaced_by") or None,
+        ord_type=_ORD_TYPES.get(str(order.get("type"))),
+        time_in_force=_TIMES_IN_FORCE.get(str(order.get("time_in_force"))),
+        trail_offset=optional_decimal_of(order.get("trail_price")),
+        trail_percent=optional_decimal_of(order.get("trail_percent")),
         legs=tuple(parse_order(leg) for leg in order.get("legs") or ()),
         **fields,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -55,6 +55,14 @@ def text_of(row: Payload, name: str) -> str:
     if not isinstance(value, str) or not value:
         raise UnreadableFact(f"no {name}")
     return value
+
+
+def day_of(value: Any) -> date:
+    """Read a calendar day, ``2026-03-31``."""
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise UnreadableFact("no day where one was due") from None
 
 
 def optional_decimal_of(value: Any) -> Decimal | None:

@@ -6,6 +6,7 @@ from django.urls import path, re_path
 
 from orders.api import schema  # noqa: F401 - registers itself with drf-spectacular
 from orders.api.flatten import FlattenView
+from orders.api.instruments import InstrumentsView
 from orders.api.orders import OrdersView, OrderView
 from orders.api.requests import CancelView, ReplaceView
 from orders.api.trades import PositionsView, TradesView, TradeView
@@ -22,6 +23,7 @@ ROUTES = {
     "positions": (PositionsView, "position-list"),
     "trades": (TradesView, "trade-list"),
     "trades/<uuid:trade_id>": (TradeView, "trade-detail"),
+    "instruments": (InstrumentsView, "instrument-list"),
     "accounts": (AccountsView, "account-list"),
     "strategies": (StrategiesView, "strategy-list"),
     "schema": (SchemaView, "schema"),

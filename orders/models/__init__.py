@@ -13,6 +13,8 @@ from orders.models.market_hours import MarketOverride, MarketSession
 from orders.models.order import Leg, Order, Source
 from orders.models.pool import PoolTarget
 from orders.models.position import Position
+from orders.models.quote import Quote
+from orders.models.reconciliation import AccountHalt, OutsideId, ReconciliationFinding, ReconciliationRun
 from orders.models.request import OrderRequest
 from orders.models.request_key import OrderRequestKey
 from orders.models.signal import Signal
@@ -21,6 +23,7 @@ from orders.models.trade import Trade, TradeOrder
 from orders.models.trader import OrderQuota, Plan, Trader
 
 __all__ = [
+    "AccountHalt",
     "ApiKey",
     "AttentionItem",
     "DeadLetter",
@@ -36,9 +39,13 @@ __all__ = [
     "OrderQuota",
     "OrderRequest",
     "OrderRequestKey",
+    "OutsideId",
     "Plan",
     "PoolTarget",
     "Position",
+    "Quote",
+    "ReconciliationFinding",
+    "ReconciliationRun",
     "Signal",
     "Source",
     "Strategy",

@@ -29,6 +29,9 @@ class AttentionItem(models.Model):
         OVERCLOSED = "OVERCLOSED", "More was closed than was held"
         REVERSAL_ABORTED = "REVERSAL_ABORTED", "A reversal was given up half-way"
         POSITION_DIFFERS = "POSITION_DIFFERS", "The broker holds another position than the desk"
+        DRIFT_HALT = "DRIFT_HALT", "An account's books differ: its entries are halted"
+        CASH_DIFFERS = "CASH_DIFFERS", "An account's cash is not what its fills explain"
+        INSTRUMENTS_STALE = "INSTRUMENTS_STALE", "A broker's instruments have not been read for days"
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="attention_items"

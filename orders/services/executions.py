@@ -11,10 +11,11 @@ from django.utils import timezone
 from brokers.models import BrokerAccount
 from brokers.types import ExecType, ExecutionReport, OrdStatus
 from failpoints import failpoint
-from orders.models import AttentionItem, Leg, Order, OrderEvent
+from orders.models import AttentionItem, Errand, Leg, Order, OrderEvent
 from orders.services.attention import close_items, open_item
 from orders.services.changes import Change, Origin, lock_sent_with
 from orders.services.duplicates import alarm_duplicates
+from orders.services.errands import write_errand
 from orders.services.execution_rows import write_execution
 from orders.services.legs import is_of_unnamed_leg, take_cut, take_legs
 from orders.services.links import Link, is_twin, link_of, order_of_link
@@ -48,7 +49,8 @@ def apply_execution_reports(
 ) -> Applied | None:
     """Apply reports of one order, in order: dedupe, state, row, executions, history, in one transaction.
 
-    Returns None for an order that is not ours (noted for the operators). Calling it twice with the same report
+    Returns None for an order that the desk does not know: the account is to be compared with its broker, which records
+    it. Calling it twice with the same report
     is safe and changes nothing. Facts need no lease: they are true whoever brings them.
     """
     with transaction.atomic():
@@ -85,12 +87,13 @@ def apply_execution_reports(
 
 
 def _locked_order(account_id: uuid.UUID, report: ExecutionReport) -> Order | None:
-    """Return the order that a report is of, its row locked; None for one that is not ours, which is noted."""
+    """Return the order that a report is of, its row locked; None for one that the desk does not know."""
     order = order_of_link(account_id, report.cl_ord_id)
-    if order is None:
-        if not is_of_unnamed_leg(account_id, report):
-            _note_unmatched(report, account_id)
-    elif order.leg == Leg.TAKE_PROFIT:
+    if order is None and not is_of_unnamed_leg(account_id, report):
+        order = order_of_link(account_id, report.cl_ord_id)  # it may have been named while we looked
+        if order is None:
+            _ask_to_compare(report, account_id)
+    if order is not None and order.leg == Leg.TAKE_PROFIT:
         lock_sent_with(order)  # before the position, since it may have to share what is told
     return order
 
@@ -203,10 +206,14 @@ def _may_have_items(order: Order) -> bool:
     return order.attempt > 1 or age.total_seconds() >= settings.VERIFY_FIRST_SECONDS
 
 
-def _note_unmatched(report: ExecutionReport, account_id: uuid.UUID) -> None:
+def _ask_to_compare(report: ExecutionReport, account_id: uuid.UUID) -> None:
+    """Have somebody else's order looked at; one that the broker cannot name is for a person to look at."""
     account = BrokerAccount.objects.get(pk=account_id)
+    if report.cl_ord_id:
+        write_errand(user_id=account.user_id, account_id=account_id, kind=Errand.Kind.RECONCILE)
+        return
     open_item(
         AttentionItem.Kind.UNMATCHED_REPORT,
         user_id=account.user_id,
-        detail=f"{report.exec_type} {report.symbol} {report.cl_ord_id} ({report.broker_order_id}) in {account.label}",
+        detail=f"{report.exec_type} {report.symbol} ({report.broker_order_id}) in {account.label}",
     )

@@ -56,8 +56,7 @@ def record_alert(
         else:
             spend_quota(trader=trader, count=len(accounts), now=received_at)
             quantities = [
-                (account, entry_quantity(account, alert.quantity, strategy.default_quantity))
-                for account in accounts
+                (account, _entry_quantity(account, alert, strategy.default_quantity)) for account in accounts
             ]
         provenance = Provenance(
             source=Source.WEBHOOK, received_at=received_at, strategy=strategy, signal=signal
@@ -95,7 +94,7 @@ def record_order(
                 quantity = exit_quantity(account, request.symbol, request.side, request.quantity)
             else:
                 spend_quota(trader=trader, count=1, now=received_at)
-                quantity = entry_quantity(account, request.quantity, None)
+                quantity = _entry_quantity(account, request, None)
             provenance = Provenance(
                 source=source,
                 received_at=received_at,
@@ -169,6 +168,10 @@ def _protected(asked: Alert | OrderRequest, *, places_targets: bool) -> dict[str
 def _requested(alert: Alert) -> Decimal | None:
     """Return how much an exit's alert asks to be closed; None: the whole position."""
     return None if alert.operation.closes_whole else alert.quantity
+
+
+def _entry_quantity(account: BrokerAccount, asked: Alert | OrderRequest, default: Decimal | None) -> Decimal:
+    return entry_quantity(account, asked.symbol, asked.side, asked.quantity, default)
 
 
 def _closable(accounts: Sequence[BrokerAccount], alert: Alert) -> list[tuple[BrokerAccount, Decimal]]:

@@ -13,7 +13,9 @@ from brokers.types import OrdStatus, OrdType, PositionEffect, Side, TimeInForce
 from orders.models import ExitReason, Leg, Order, Signal, Source, Strategy
 from orders.services.changes import Change, Origin, project, write_event
 from orders.services.closed_markets import closed_market, hold_back
+from orders.services.drift import deny_halted
 from orders.services.following import next_check
+from orders.services.instruments import fit_prices
 from orders.services.journal import record_entry
 from orders.state import OrderState
 
@@ -73,10 +75,19 @@ def write_order(
 ) -> Order:
     """Insert an order as ``INITIALIZED`` and return it; ``columns`` are further ones of its row.
 
-    An entry begins its trade in the journal; one whose market is closed is denied, or waits for the opening.
+    Prices are rounded to the tick, and the history keeps those that were asked for. An entry begins its trade in the
+    journal; one whose account is halted is denied, and one whose market is closed is denied or waits for the opening.
     """
     order_id = new_id()
     now = timezone.now()
+    fitted = fit_prices(
+        account,
+        asked.symbol,
+        side=asked.side,
+        effect=asked.position_effect,
+        price=asked.price,
+        stop_px=asked.stop_px,
+    )
     order = Order(
         id=order_id,
         cl_ord_id=cl_ord_id_of(order_id),
@@ -95,8 +106,8 @@ def write_order(
         # DAY where the sender leaves it open: what every broker takes, for fractions too.
         time_in_force=asked.time_in_force or TimeInForce.DAY,
         order_qty=order_qty,
-        price=asked.price,
-        stop_px=asked.stop_px,
+        price=fitted.price,
+        stop_px=fitted.stop_px,
         position_effect=asked.position_effect,
         exit_reason=_exit_reason(asked, provenance),
         leg=provenance.leg or "",
@@ -111,10 +122,12 @@ def write_order(
     order.save(force_insert=True)
     stages = {"received": provenance.received_at, "recorded": now}
     origin = Origin(provenance.writer, stages=stages)
-    write_event(order, kind="Recorded", at=now, origin=origin, data={"order_qty": str(order_qty)})
-    if order.position_effect == PositionEffect.OPEN:
-        record_entry(order)
-    _check_market(order, now, provenance.writer)
+    data = {"order_qty": str(order_qty), **fitted.asked}
+    write_event(order, kind="Recorded", at=now, origin=origin, data=data)
+    if order.position_effect == PositionEffect.OPEN and record_entry(order):
+        _deny_halted(order, now, provenance.writer)
+    else:
+        _check_market(order, now, provenance.writer)
     return order
 
 
@@ -124,6 +137,12 @@ def _exit_reason(asked: Asked, provenance: Provenance) -> str:
     if provenance.exit_reason is not None:
         return provenance.exit_reason
     return ExitReason.SIGNAL if provenance.source == Source.WEBHOOK else ExitReason.MANUAL_EXIT
+
+
+def _deny_halted(order: Order, now: dt.datetime, writer: str) -> None:
+    change = Change(order, Origin(writer))
+    deny_halted(change, at=now)
+    change.save()
 
 
 def _check_market(order: Order, now: dt.datetime, writer: str) -> None:

@@ -11,19 +11,36 @@ from brokers.types import PositionEffect, Side
 from orders.intake.sizing import cap_exit, size_order
 from orders.models import ExitReason, OrderRequest, Source
 from orders.selectors import closing_quantity, entering_quantity, net_position
+from orders.services.instruments import instrument_of
 
 FRACTIONAL_STEP = Decimal("0.000000001")
 
 
-def lot_step(account: BrokerAccount) -> Decimal:
-    """Return the step that an entry's quantity is a multiple of."""
-    return FRACTIONAL_STEP if capabilities_of(account.broker).fractional else Decimal(1)
+def lot_step(account: BrokerAccount, symbol: str, side: Side) -> Decimal:
+    """Return the step that the quantity of an entry on this side is a multiple of: the symbol's, else the broker's."""
+    instrument = instrument_of(account, symbol)
+    if instrument is None:
+        return FRACTIONAL_STEP if capabilities_of(account.broker).fractional else Decimal(1)
+    return instrument.lot_step if side == Side.BUY else max(instrument.lot_step, instrument.short_step)
 
 
-def entry_quantity(account: BrokerAccount, requested: Decimal | None, default: Decimal | None) -> Decimal:
+def least_quantity(account: BrokerAccount, symbol: str, side: Side) -> Decimal:
+    """Return the smallest quantity of an entry on this side."""
+    instrument, step = instrument_of(account, symbol), lot_step(account, symbol, side)
+    return step if instrument is None else max(instrument.min_qty, step)
+
+
+def entry_quantity(
+    account: BrokerAccount, symbol: str, side: Side, requested: Decimal | None, default: Decimal | None
+) -> Decimal:
     """Return the quantity of an entry: what was asked for, else the default. Raises ``SizingError``."""
-    step = lot_step(account)
-    return size_order(requested, default, lot_step=step, min_qty=step, max_qty=None)
+    return size_order(
+        requested,
+        default,
+        lot_step=lot_step(account, symbol, side),
+        min_qty=least_quantity(account, symbol, side),
+        max_qty=None,
+    )
 
 
 def exit_quantity(

@@ -40,6 +40,7 @@ from orders.services.closed_markets import (
     hold_back,
     queues_for_open,
 )
+from orders.services.drift import DRIFT_HALT, DRIFT_TEXT
 from orders.services.executions import Applied, apply_execution_reports
 from orders.services.leases import Fence, LeaseLost, hold_lease
 from orders.services.legs import still_closes, stop_sent_with
@@ -143,16 +144,9 @@ def begin_submission(
         closed = closed_market(order, now) if order.eligible_at is not None else None
         if closed is not None and cancel is None:
             return _hold_back(order, closed, until=closed.opens_at, origin=Origin("worker", fence))
-        if order.leg and not still_closes(order):
-            _deny(
-                order,
-                "NOTHING_TO_CLOSE",
-                "There is no position to protect any more.",
-                Origin("worker", fence),
-            )
-            return Applied(order, changed=True, missing_fills=False)
-        if is_too_old(order, now):
-            _deny(order, "TOO_OLD", "The entry was not sent before it grew too old.", Origin("worker", fence))
+        denial = _denial(order, now)
+        if denial is not None:
+            _deny(order, *denial, Origin("worker", fence))
             return Applied(order, changed=True, missing_fills=False)
         if cancel is not None:
             return cancel_unsent(order, cancel, Origin("worker", fence))
@@ -176,6 +170,17 @@ def begin_submission(
         failpoint("submit.before_commit")
     failpoint("submit.after_commit")
     return Sending(order.id, order.account_id, attempt, command_of(order))
+
+
+def _denial(order: Order, now: dt.datetime) -> tuple[str, str] | None:
+    """Return why an order that ``lock_for_sending`` gave is not sent any more, as code and words."""
+    if order.leg and not still_closes(order):
+        return NOTHING_TO_CLOSE, "There is no position to protect any more."
+    if is_too_old(order, now):
+        return "TOO_OLD", "The entry was not sent before it grew too old."
+    if order.position_effect == PositionEffect.OPEN and order.account_halted:  # type: ignore[attr-defined]
+        return DRIFT_HALT, DRIFT_TEXT
+    return None
 
 
 def _not_now(order: Order, turn: Turn, now: dt.datetime, fence: Fence) -> Applied | None:

@@ -27,6 +27,7 @@ def tend_position(errand: Errand, adapter: BrokerAdapter, fence: Fence) -> Seque
     )
     if protected.again_in_seconds is not None:
         defer_errand(errand, protected.again_in_seconds)
+        failpoint("protect.deferred")
     return protected.applied
 
 

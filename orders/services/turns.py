@@ -27,18 +27,22 @@ WORDS = {
     REVERSING: "The opposite position is closed first.",
 }
 
-# The position comes with the lock: an entry beside no opposite position, the usual one, is not held up by a question.
+# Position and halt come with the lock: the usual entry, beside no opposite position, is held up by no question.
 LOCK_FOR_SENDING = f"""
 SELECT {ORDER_COLUMNS}, (
     SELECT position.qty FROM orders_position AS position
-    WHERE position.account_id = orders_order.account_id AND position.symbol = orders_order.symbol) AS held_qty
+    WHERE position.account_id = orders_order.account_id AND position.symbol = orders_order.symbol) AS held_qty,
+    EXISTS (
+    SELECT FROM orders_accounthalt AS halt
+    WHERE halt.account_id = orders_order.account_id AND halt.lifted_at IS NULL) AS account_halted
 FROM orders_order WHERE id = %s FOR NO KEY UPDATE
 """  # noqa: S608 - names of our own columns
 
 
 def lock_for_sending(order_id: uuid.UUID) -> Order:
-    """Return the order with its row locked, and the position of its place as ``held_qty``, in one statement.
+    """Return the order with its row locked, in one statement with what its sending depends on.
 
+    ``held_qty`` is the position of its place, ``account_halted`` says whether its account takes no new entries.
     Raises ``Order.DoesNotExist``.
     """
     for order in Order.objects.raw(LOCK_FOR_SENDING, [order_id]):

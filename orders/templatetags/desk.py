@@ -47,6 +47,29 @@ def ms(value: float) -> str:
     return f"{value:,.1f} ms" if abs(value) < 1000 else f"{value:,.0f} ms"
 
 
+@register.filter
+def percent(number: Decimal) -> str:
+    """Write a percentage with its sign and two decimals."""
+    return f"{signed_amount(number)} %"
+
+
+@register.simple_tag
+def age(at: datetime) -> SafeString:
+    """Render how long ago a moment was, to the minute, with the moment itself in its title."""
+    minutes = max(int((timezone.now() - at).total_seconds() // 60), 0)
+    if minutes < 1:
+        words = "under a minute old"
+    elif minutes < 120:
+        words = f"{minutes} min old"
+    elif minutes < 48 * 60:
+        words = f"{minutes // 60} h old"
+    else:
+        words = f"{minutes // (24 * 60)} days old"
+    utc = at.astimezone(UTC)
+    title = f"{utc:%Y-%m-%d %H:%M:%S} UTC"
+    return format_html('<time datetime="{}" title="{}">{}</time>', utc.isoformat(), title, words)
+
+
 @register.simple_tag
 def pnl(number: Decimal) -> SafeString:
     """Render a profit or loss: its sign, a colour beside that, and all of its decimals in its title."""

@@ -8,8 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from brokers.base import BrokerAdapter
 from orders.models import Errand
+from orders.services.catalogue import read_instruments
 from orders.services.executions import Applied
 from orders.services.leases import Fence
+from orders.services.reconciliation.account import reconcile_account
+from orders.services.refreshing import refresh_positions
 from orders.services.tending import tend_position
 
 Run = Callable[[Errand, BrokerAdapter, Fence], Sequence[Applied]]
@@ -17,7 +20,12 @@ Run = Callable[[Errand, BrokerAdapter, Fence], Sequence[Applied]]
 AT_ONCE = frozenset({Errand.Kind.TEND_POSITION})
 """What is done before the next order is chosen; the others wait until all is sent."""
 
-RUNS: Mapping[Errand.Kind, Run] = {Errand.Kind.TEND_POSITION: tend_position}
+RUNS: Mapping[Errand.Kind, Run] = {
+    Errand.Kind.TEND_POSITION: tend_position,
+    Errand.Kind.RECONCILE: reconcile_account,
+    Errand.Kind.QUOTES: refresh_positions,
+    Errand.Kind.INSTRUMENTS: read_instruments,
+}
 
 
 def run_errand(errand: Errand, adapter: BrokerAdapter, fence: Fence) -> Sequence[Applied]:

@@ -18,6 +18,7 @@ from orders.models import Errand, Order, OrderRequest
 from orders.selectors import (
     errands_due,
     has_open_orders,
+    orders_at_broker,
     orders_due,
     unsent_orders,
     unsent_requests,
@@ -29,6 +30,7 @@ from orders.services.executions import Applied
 from orders.services.leases import Fence, LeaseLost
 from orders.services.lookup import look_up_order
 from orders.services.outages import is_held_up
+from orders.services.reconciliation.asking import ask_at_start
 from orders.services.request_sending import put_off_request, send_request
 from orders.services.submission import backoff_seconds, is_too_old, postpone_order, submit_order
 from orders.services.sweeping import deny_stale_entry
@@ -38,6 +40,7 @@ from tasks import routing
 from tasks.fleet.accounts import AccountSession, AccountUnusable
 from tasks.fleet.errands import AT_ONCE, run_errand
 from tasks.fleet.slots import Slot, boottime
+from tasks.fleet.watching import known_of
 from tasks.replies import answer, answer_requests
 
 log = structlog.get_logger(__name__)
@@ -90,10 +93,17 @@ class TraderSession:
         """Send, look up what others left in flight, check; return whether anything was done."""
         if not self._caught_up:  # nobody has listened since the trader's last worker, if there was one
             check_all_of(self.user_id)
+            ask_at_start(self.user_id)
             self._caught_up = True
         worked = self._work_off()
         worked = self._run_errands() or worked
-        return self._check_due() or worked
+        worked = self._check_due() or worked
+        return self._poll_unheard() or worked
+
+    def poll_in_seconds(self) -> float | None:
+        """Return in how many seconds a broker is to be asked whose stream tells nothing; None: all of them tell."""
+        waits = [account.watch.poll_in_seconds() for account in self._accounts.values()]
+        return min((wait for wait in waits if wait is not None), default=None)
 
     # --- look up ---
 
@@ -279,15 +289,34 @@ class TraderSession:
             self._work_off()
         return worked
 
+    def _poll_unheard(self) -> bool:
+        """Ask about the open orders of accounts whose stream cannot be relied on; their schedule stays as it is."""
+        worked = False
+        for account in list(self._accounts.values()):
+            orders = [] if account.watch.is_reliable else orders_at_broker(account.account_id)
+            if account.watch.takes_poll(wanted=bool(orders)):
+                self._progress()
+                worked = self._guarded(partial(self._poll, account.account_id), *orders) or worked
+                self._work_off()
+        return worked
+
+    def _poll(self, account_id: uuid.UUID, *orders: Order) -> None:
+        self._verify(account_id, *orders, counts=False)
+
     def _verify(self, account_id: uuid.UUID, *orders: Order, counts: bool = True) -> None:
         try:
-            adapter = self._account(account_id).adapter
+            account = self._account(account_id)
         except AccountUnusable as error:
             for order in orders:
                 note_check(order.id, str(error))
             return
-        for applied in verify_account(account_id, orders, adapter=adapter, fence=self.fence, counts=counts):
+        known = known_of(orders)
+        found = verify_account(account_id, orders, adapter=account.adapter, fence=self.fence, counts=counts)
+        for applied in found:
             self._answer(applied)
+        if account.watch.finds_silence(known, found):
+            log.warning("the stream is silent, it is opened anew", account_id=str(account_id))
+            account.stream.renew()
 
     # --- inside ---
 

@@ -19,6 +19,7 @@ from orders.services.executions import apply_execution_report
 from orders.services.leases import LeaseLost, expire_lease
 from tasks.fleet.session import TraderSession, pick_next
 from tasks.fleet.slots import Slot, boottime
+from tasks.fleet.watching import StreamWatch
 from tests.factories.adapters import ScriptedAdapter
 from tests.factories.alerts import record_one
 from tests.factories.leases import lease_of
@@ -86,6 +87,10 @@ class Account:
     adapter: ScriptedAdapter
     account_id: uuid.UUID
     stream: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(is_live=True))
+
+    @property
+    def watch(self) -> StreamWatch:
+        return StreamWatch(self.stream)  # type: ignore[arg-type]
 
     @contextmanager
     def holding(self, order: Order) -> Iterator[Callable[[], list[ExecutionReport]]]:
