@@ -138,6 +138,8 @@ POINTS: dict[str, str] = {
     "reversal.begin.after_commit": "a reversal's closing order is recorded, not sent; or the entry is denied",
     "reversal.end.before_commit": "the closing order has ended: the entry may go or is denied, not committed",
     "reversal.end.after_commit": "the closing order has ended: the entry may go, or is denied and nobody was told",
+    "flatten.before_commit": "the cancels and exits of one place are written, not committed",
+    "flatten.after_commit": "the cancels and exits of one place are recorded; the worker was not rung for",
     "tend.before_commit": "the orders that wait at a place are to be looked at at once, not committed",
     "tend.after_commit": "the orders that wait at a place are looked at next; the errand still stands",
     # protective exits

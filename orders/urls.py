@@ -4,6 +4,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from orders.views.exit_rules import default_exit_rules, strategy_exit_rules
+from orders.views.flatten_page import position_flatten
 from orders.views.instruments import instrument_options
 from orders.views.order_detail import order_detail
 from orders.views.order_list import order_list
@@ -26,6 +27,7 @@ urlpatterns = [
     path("orders/<uuid:order_id>/replace", order_replace, name="order-replace"),
     path("instruments/options", instrument_options, name="instrument-options"),
     path("positions/", position_list, name="position-list"),
+    path("positions/flatten", position_flatten, name="position-flatten"),
     path("trades/", trade_list, name="trade-list"),
     path("trades/<uuid:trade_id>/", trade_detail, name="trade-detail"),
     path("strategies/", strategy_list, name="strategy-list"),

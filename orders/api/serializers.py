@@ -142,6 +142,21 @@ class ReplaceSerializer(serializers.Serializer[Any]):
     stop_px = _decimal(required=False, help_text="Stop and stop limit orders; `stop_price` is the same.")
 
 
+class FlattenSerializer(serializers.Serializer[Any]):
+    """What ``POST /flatten`` takes: a symbol, an account, both, or everything. Unknown fields are refused."""
+
+    symbol = serializers.CharField(required=False)
+    account = serializers.UUIDField(required=False)
+    everything = serializers.BooleanField(required=False, help_text="`true`, and nothing else named.")
+
+
+class FlattenAnswerSerializer(serializers.Serializer[Any]):
+    """The exits that close what was named, and how many orders are canceled."""
+
+    exits = OrderSerializer(many=True)
+    canceled = serializers.IntegerField()
+
+
 class OrderDetailSerializer(OrderSerializer):
     """An order with its fills, its cancels and replaces, and its whole timeline."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 
 from orders.api import schema  # noqa: F401 - registers itself with drf-spectacular
+from orders.api.flatten import FlattenView
 from orders.api.instruments import InstrumentsView
 from orders.api.orders import OrdersView, OrderView
 from orders.api.requests import CancelView, ReplaceView
@@ -18,6 +19,7 @@ ROUTES = {
     "orders/<uuid:order_id>": (OrderView, "order-detail"),
     "orders/<uuid:order_id>/cancel": (CancelView, "order-cancel"),
     "orders/<uuid:order_id>/replace": (ReplaceView, "order-replace"),
+    "flatten": (FlattenView, "flatten"),
     "positions": (PositionsView, "position-list"),
     "trades": (TradesView, "trade-list"),
     "trades/<uuid:trade_id>": (TradeView, "trade-detail"),

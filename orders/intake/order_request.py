@@ -107,7 +107,7 @@ def parse_order_request(raw: bytes, content_type: str | None) -> OrderRequest:
     pricing = read_pricing(reader, type_names=_TYPE_NAMES, stop_names=STOP_NAMES)
     exits = read_protective_exits(reader, body.get)
     check_exits(reader, exits, is_exit=effect is PositionEffect.CLOSE, side=side, limit=pricing.price)
-    account = reader.read(_to_uuid, "account")
+    account = reader.read(to_uuid, "account")
     client_ref = reader.read(lambda value: to_text(value, max_length=MAX_CLIENT_REF_LENGTH), "id")
     # The last two add nothing but the type checker's knowledge: both are required.
     if reader.errors or ticker is None or side is None:
@@ -142,7 +142,8 @@ def parse_idempotency_key(header: str | None) -> str | None:
     raise InvalidOrderRequest([FieldError("Idempotency-Key", FieldCode.BAD_FORMAT, message)])
 
 
-def _to_uuid(value: JsonValue) -> UUID:
+def to_uuid(value: JsonValue) -> UUID:
+    """Convert to a UUID; raises ``BadValue``."""
     text = to_text(value, max_length=36)
     if _UUID.fullmatch(text) is None:
         raise BadValue(FieldCode.BAD_FORMAT, "is not a UUID")

@@ -116,3 +116,41 @@ def test_a_reversal_of_a_protected_position_ends_its_protection_first(pit: Floor
     answer = pit.send(trader, symbol=SYMBOL, action="short_entry", quantity=1)
     pit.wait_filled(trader, answer.json()["id"])
     assert positions(pit, trader) == (-1, -1)
+
+
+# --- flatten ---
+
+
+def flatten(floor: Floor, trader: Trader, **body: object) -> dict[str, object]:
+    headers = {"Authorization": f"Bearer {trader.api_key}"}
+    answer = floor.http.post("/api/v1/flatten", json=body, headers=headers)
+    assert answer.status_code == 200, answer.text
+    said: dict[str, object] = answer.json()
+    return said
+
+
+def test_flatten_cancels_and_closes_one_symbol_then_everything(pit: Floor) -> None:
+    trader = pit.trader()
+    fill(pit, trader, quantity=3)
+    other = pit.send(trader, symbol="MSFT", action="sell", quantity=2)
+    pit.wait_filled(trader, other.json()["id"])
+    resting = pit.send(trader, symbol=SYMBOL, type="limit", price="100", quantity=5).json()
+    pit.wait_status(resting["id"], "NEW")
+    said = flatten(pit, trader, symbol=SYMBOL)
+    assert said["canceled"] == 1
+    assert positions(pit, trader) == (0, 0)
+    assert pit.order(resting["id"])["ord_status"] == "CANCELED"
+    [exit_] = flatten(pit, trader, everything=True)["exits"]  # type: ignore[misc]
+    assert (exit_["symbol"], exit_["side"], exit_["ord_status"]) == ("MSFT", "BUY", "FILLED")
+    assert flatten(pit, trader, everything=True) == {"exits": [], "canceled": 0}
+
+
+def test_flatten_in_the_middle_of_a_reversal_ends_flat(pit: Floor) -> None:
+    trader = pit.trader()
+    fill(pit, trader, quantity=3)
+    pit.add_fault("fill_plan", trader, fills=[{"qty": 1}, {"qty": 2, "delay_ms": 1500}], then="fill")
+    entry = pit.send(trader, symbol=SYMBOL, action="short_entry", quantity=1, type="market")
+    flatten(pit, trader, symbol=SYMBOL)
+    assert pit.order(entry.json()["id"])["ord_status"] in ("DENIED", "FILLED")
+    flatten(pit, trader, symbol=SYMBOL)
+    assert positions(pit, trader) == (0, 0)
