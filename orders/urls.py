@@ -3,6 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
+from orders.views.accounts import account_compare, account_list
 from orders.views.order_detail import order_detail
 from orders.views.order_list import order_list
 from orders.views.order_new import order_new
@@ -24,6 +25,8 @@ urlpatterns = [
     path("positions/", position_list, name="position-list"),
     path("trades/", trade_list, name="trade-list"),
     path("trades/<uuid:trade_id>/", trade_detail, name="trade-detail"),
+    path("accounts/", account_list, name="account-list"),
+    path("accounts/<uuid:account_id>/compare", account_compare, name="account-compare"),
     path("strategies/", strategy_list, name="strategy-list"),
     path("strategies/<uuid:strategy_id>/pause", strategy_pause, name="strategy-pause"),
     path("strategies/<uuid:strategy_id>/resume", strategy_resume, name="strategy-resume"),

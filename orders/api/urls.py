@@ -6,6 +6,7 @@ from django.urls import path, re_path
 
 from orders.api import schema  # noqa: F401 - registers itself with drf-spectacular
 from orders.api.orders import OrdersView, OrderView
+from orders.api.reconciliation import ReconcileView, ReconciliationsView
 from orders.api.requests import CancelView, ReplaceView
 from orders.api.trades import PositionsView, TradesView, TradeView
 from orders.api.views import AccountsView, NothingHereView, SchemaView, StrategiesView
@@ -21,6 +22,8 @@ ROUTES = {
     "trades": (TradesView, "trade-list"),
     "trades/<uuid:trade_id>": (TradeView, "trade-detail"),
     "accounts": (AccountsView, "account-list"),
+    "accounts/<uuid:account_id>/reconcile": (ReconcileView, "account-reconcile"),
+    "reconciliations": (ReconciliationsView, "reconciliation-list"),
     "strategies": (StrategiesView, "strategy-list"),
     "schema": (SchemaView, "schema"),
 }
