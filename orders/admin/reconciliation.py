@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, cast
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import QuerySet
@@ -12,11 +14,14 @@ from django.http import HttpRequest
 
 from orders.admin.attention import ReasonForm
 from orders.admin.base import ReadOnlyAdmin, ReadOnlyInline
+from orders.intake.fields import BadValue, NumberLimits, to_decimal
 from orders.models import AccountHalt, ReconciliationFinding, ReconciliationRun
 from orders.services.attention import ReasonRequiredError
+from orders.services.reconciliation.booking import book_by_operator
 from orders.services.reconciliation.findings import accept_finding
 from orders.services.reconciliation.halts import lift_halt
 
+PRICE_OR_NOTHING = NumberLimits(Decimal("-1e-9"), Decimal(10_000_000), decimals=9)
 FINDING_COLUMNS = (
     "kind",
     "symbol",
@@ -28,6 +33,14 @@ FINDING_COLUMNS = (
     "resolved_at",
     "resolution",
 )
+
+
+class PriceForm(ReasonForm):
+    price = forms.CharField(
+        required=False,
+        max_length=30,
+        widget=forms.TextInput(attrs={"placeholder": "Price, 0 for a split", "size": 16}),
+    )
 
 
 class FindingInline(ReadOnlyInline):
@@ -65,8 +78,8 @@ class ReconciliationFindingAdmin(ReadOnlyAdmin):
     list_select_related = ("account",)
     search_fields = ("=user__username", "=symbol")
     ordering = ("-id",)
-    action_form = ReasonForm
-    actions = ("accept_with_reason",)
+    action_form = PriceForm
+    actions = ("accept_with_reason", "book_at_price")
 
     def has_resolve_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("orders.change_reconciliationfinding")
@@ -74,6 +87,19 @@ class ReconciliationFindingAdmin(ReadOnlyAdmin):
     @admin.action(description="Accept as it is, with the reason", permissions=["resolve"])
     def accept_with_reason(self, request: HttpRequest, queryset: QuerySet[ReconciliationFinding]) -> None:
         _act(self, request, queryset, accept_finding, "Accepted")
+
+    @admin.action(description="Book the position at the price, with the reason", permissions=["resolve"])
+    def book_at_price(self, request: HttpRequest, queryset: QuerySet[ReconciliationFinding]) -> None:
+        try:
+            price = to_decimal(request.POST.get("price", ""), PRICE_OR_NOTHING)
+        except BadValue:
+            self.message_user(request, "Give the price, 0 for a split.", messages.ERROR)
+            return
+
+        def book(finding: ReconciliationFinding, operator: AbstractBaseUser, reason: str) -> bool:
+            return book_by_operator(finding, operator, price, reason)
+
+        _act(self, request, queryset, book, "Booked")
 
 
 @admin.register(AccountHalt)

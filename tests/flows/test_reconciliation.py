@@ -159,6 +159,24 @@ def test_what_the_silent_stream_did_not_tell_is_found_by_one_comparison(floor: A
     assert_balanced(floor)
 
 
+def test_a_worker_may_die_anywhere_in_it(floor: ArmedFloor) -> None:
+    """Each point kills once, in whatever worker passes it; the next one goes on, and nothing is booked twice."""
+    for point in DYING_AT:
+        floor.arm(point, "kill")
+    for _ in range(3):
+        trader = holding(floor, "10")
+        stop = floor.send(trader, action="close_long", quantity=None, type="stop", stop_price="50").json()
+        floor.wait_status(stop["id"], "NEW", "PENDING_NEW", seconds=60)
+        floor.set_price("AAPL", "101")
+        body = {"account_id": trader.venue_account, "symbol": "AAPL"}
+        floor.venue("POST", "/control/positions/close", body)
+        assert_closed(floor, trader, 10)
+        floor.wait_status(stop["id"], "CANCELED", seconds=60)
+    assert floor.disarm() == []
+    compare(floor, trader)
+    assert_balanced(floor)
+
+
 def test_a_split_halts_entries_and_no_exit(floor: ArmedFloor) -> None:
     trader = floor.trader()
     floor.set_price("NFLX", "100")
@@ -176,21 +194,3 @@ def test_a_split_halts_entries_and_no_exit(floor: ArmedFloor) -> None:
     assert (refused["ord_status"], refused["reason"]) == ("DENIED", "DRIFT_HALT")
     exit_ = floor.send(trader, symbol="NFLX", action="close_long", quantity=None).json()
     floor.wait_filled(trader, exit_["id"])
-
-
-def test_a_worker_may_die_anywhere_in_it(floor: ArmedFloor) -> None:
-    """Each point kills once, in whatever worker passes it; the next one goes on, and nothing is booked twice."""
-    for point in DYING_AT:
-        floor.arm(point, "kill")
-    for _ in range(3):
-        trader = holding(floor, "10")
-        stop = floor.send(trader, action="close_long", quantity=None, type="stop", stop_price="50").json()
-        floor.wait_status(stop["id"], "NEW", "PENDING_NEW", seconds=60)
-        floor.set_price("AAPL", "101")
-        body = {"account_id": trader.venue_account, "symbol": "AAPL"}
-        floor.venue("POST", "/control/positions/close", body)
-        assert_closed(floor, trader, 10)
-        floor.wait_status(stop["id"], "CANCELED", seconds=60)
-    assert floor.disarm() == []
-    compare(floor, trader)
-    assert_balanced(floor)

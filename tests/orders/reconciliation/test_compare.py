@@ -2,7 +2,7 @@
 
 import datetime as dt
 from dataclasses import replace
-from decimal import Decimal as D
+from decimal import Decimal
 
 import pytest
 
@@ -20,6 +20,7 @@ from orders.reconciliation import (
     strangers,
 )
 
+D = Decimal
 NOW = dt.datetime(2026, 3, 2, 15, tzinfo=dt.UTC)
 REPORT = ExecutionReport(
     exec_type=ExecType.ORDER_STATUS,
