@@ -34,7 +34,7 @@ def test_a_trader_reads_the_comparisons_of_their_accounts(
         "20 at 50",
     )
     assert api.get(URL, {"account": str(bobs_account.pk)}).json()["results"] == []
-    assert_problem(api.get(URL, {"account": "x"}), 400)
+    assert_problem(api.get(URL, {"account": "x"}), 400, "invalid-query")
 
 
 @pytest.mark.django_db
@@ -52,5 +52,5 @@ def test_an_account_is_compared_when_its_trader_asks(
     assert (errand.account_id, errand.kind) == (account.pk, "RECONCILE")
     assert rung == [account.user_id] * 2
     for not_ours in (bobs_account.pk, uuid.uuid4()):
-        assert_problem(api.post(f"/api/v1/accounts/{not_ours}/reconcile"), 404)
+        assert_problem(api.post(f"/api/v1/accounts/{not_ours}/reconcile"), 404, "not-found")
     assert Errand.objects.count() == 1
