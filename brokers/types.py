@@ -206,6 +206,30 @@ class AccountReport:
     blocked: bool
 
 
+TickRule = tuple[tuple[Decimal, Decimal], ...]
+"""Pairs of a price and the tick that counts from it on, lowest price first; the first pair begins at zero."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstrumentReport:
+    """What a broker says of one symbol that it trades, or would trade."""
+
+    symbol: str
+    name: str
+    exchange: str
+    currency: str
+    ticks: TickRule
+    lot_step: Decimal  # quantities are multiples of it
+    short_step: Decimal  # those of short sales, which many brokers take in whole lots only
+    min_qty: Decimal
+    min_notional: Decimal | None = None  # in ``currency``; None: the broker names none
+    multiplier: Decimal = Decimal(1)  # what one unit is worth at a price of 1
+    tradable: bool
+    shortable: bool
+    fractionable: bool
+    marginable: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Quote:
     """The latest quote; a side that is missing is None, never zero."""
@@ -231,6 +255,8 @@ class Capabilities:
     exits_hold_shares: bool = (
         False  # what an open exit would close, no other exit can: two at once only as an OCO
     )
+    lists_every_symbol: bool = True
+    """What ``list_instruments`` leaves out cannot be traded there."""
 
 
 BeforeSend = Callable[[], None]

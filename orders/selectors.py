@@ -12,7 +12,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Now
 
 from brokers.models import BrokerAccount
-from brokers.types import OrdStatus, Side
+from brokers.types import OrdStatus, OrdType, Side
 from orders.models import Errand, Heartbeat, Order, OrderEvent, OrderRequest, Position, Strategy, WorkerLease
 
 FLEET_SILENCE_SECONDS = 20
@@ -64,15 +64,28 @@ def net_position(account: BrokerAccount, symbol: str) -> Decimal:
     return Decimal(0) if held is None else held
 
 
-def closing_quantity(account: BrokerAccount, symbol: str, side: Side) -> Decimal:
-    """Return what exits on this side may still close of the account's position.
+def closing_quantity(account: BrokerAccount, symbol: str, side: Side, *, at_market: bool = False) -> Decimal:
+    """Return what exits on this side may still close of the account's position; ``at_market``: market orders only.
 
     An exit that has ended but is still followed counts too: the broker told of fills that have not come yet. Not one
-    that was refused: it is followed only in case that was not true, and must not keep the next exit from closing.
+    that was refused: it is followed only in case that was not true, and must not keep the next exit from closing. Nor
+    a protective exit: it is canceled before another is sent.
     """
-    rows = Order.objects.filter(
-        account=account, symbol=symbol, side=side, position_effect="CLOSE", next_check_at__isnull=False
-    ).exclude(ord_status__in=[OrdStatus.DENIED, OrdStatus.REJECTED])
+    exits = _unfinished(account, symbol, side).filter(position_effect="CLOSE", leg="")
+    return _left(exits.filter(ord_type=OrdType.MARKET) if at_market else exits)
+
+
+def entering_quantity(account: BrokerAccount, symbol: str, side: Side) -> Decimal:
+    """Return what entries on this side may still add to the account's position."""
+    return _left(_unfinished(account, symbol, side).filter(position_effect="OPEN"))
+
+
+def _unfinished(account: BrokerAccount, symbol: str, side: Side) -> QuerySet[Order]:
+    rows = Order.objects.filter(account=account, symbol=symbol, side=side, next_check_at__isnull=False)
+    return rows.exclude(ord_status__in=[OrdStatus.DENIED, OrdStatus.REJECTED])
+
+
+def _left(rows: QuerySet[Order]) -> Decimal:
     open_qty = Coalesce(Sum(F("order_qty") - F("cum_qty")), Decimal(0))
     return max(rows.aggregate(total=open_qty)["total"], Decimal(0))
 
@@ -120,8 +133,8 @@ def work_at_hand(user_id: int) -> WorkAtHand:
 UNSENT_ORDERS = """
 SELECT DISTINCT ON (account_id, symbol, strategy_id,
                     CASE WHEN ord_status <> 'INITIALIZED' OR position_effect = 'CLOSE' THEN id END)
-       id, cl_ord_id, account_id, symbol, ord_type, ord_status, position_effect, attempt, checks, epoch,
-       eligible_at, received_at, recorded_at, strategy_id, sent_with_id
+       id, cl_ord_id, account_id, symbol, ord_type, ord_status, position_effect, auto_exit, attempt, checks, epoch,
+       eligible_at, received_at, recorded_at, strategy_id, sent_with_id, sizing
 FROM orders_order
 WHERE user_id = %(user)s AND next_check_at IS NOT NULL AND ord_status IN ('INITIALIZED', 'SUBMITTED')
   AND NOT (ord_status = 'INITIALIZED' AND (id = ANY(%(leave_out)s) OR sent_with_id IS NOT NULL))
@@ -188,6 +201,13 @@ def orders_due(user_id: int) -> list[Order]:
     """Return this trader's orders at a broker whose time to be checked has come."""
     rows = Order.objects.filter(user=user_id, next_check_at__lte=Now())
     return list(rows.exclude(ord_status=OrdStatus.INITIALIZED).order_by("account", "recorded_at", "id"))
+
+
+def orders_at_broker(account_id: uuid.UUID) -> list[Order]:
+    """Return this account's orders that its broker has and that are not finished, due or not, oldest first."""
+    rows = Order.objects.filter(account=account_id, next_check_at__isnull=False)
+    elsewhere = [OrdStatus.INITIALIZED, OrdStatus.SUBMITTED, OrdStatus.DENIED, OrdStatus.REJECTED]
+    return list(rows.exclude(ord_status__in=elsewhere).order_by("recorded_at", "id"))
 
 
 NEXT_DUE = """

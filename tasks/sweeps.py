@@ -5,11 +5,15 @@ from celery import shared_task
 
 from failpoints import failpoint
 from orders.selectors import users_with_due_orders
+from orders.services.catalogue import ask_for_instruments, watch_instruments
+from orders.services.exit_alarms import settle_alarms
 from orders.services.heartbeats import beat_schedule
 from orders.services.market_hours import refresh_market_hours, watch_market_hours
 from orders.services.pool import decide_target
 from orders.services.reconciliation.asking import ask_due
 from orders.services.sweeping import sweep_lock
+from orders.services.unprotected import watch_protection
+from orders.services.valuation import write_valuation_errands
 from tasks.dispatch import nudge
 from tasks.orphans import hand_out_cases
 
@@ -30,6 +34,20 @@ def due() -> None:
     failpoint("sweep.due.after")
 
 
+@shared_task(name="sweeps.valuation")
+def valuation() -> None:
+    """Have the workers fetch quotes, value what their traders hold, and see whether a rule says to close it."""
+    with sweep_lock("valuation") as alone:
+        if not alone:
+            return
+        failpoint("sweep.valuation.before")
+        settle_alarms()
+        traders = write_valuation_errands()
+    for user_id in traders:
+        nudge(user_id)
+    failpoint("sweep.valuation.after")
+
+
 @shared_task(name="sweeps.orphans")
 def orphans() -> None:
     """Find what has lost its counterpart, and hand out one task for each case."""
@@ -48,6 +66,19 @@ def pool() -> None:
             failpoint("sweep.pool.after")
             if decided is not None:
                 log.info("pool target", size=decided.size, **decided.demand)
+
+
+@shared_task(name="sweeps.protection")
+def protection() -> None:
+    """Alarm for positions that are without their stop loss, and have their traders' workers look at them."""
+    with sweep_lock("protection") as alone:
+        if not alone:
+            return
+        failpoint("sweep.protection.before")
+        concerned = watch_protection()
+    for user_id in concerned:
+        nudge(user_id)
+    failpoint("sweep.protection.after")
 
 
 @shared_task(name="sweeps.market_hours")
@@ -79,3 +110,16 @@ def reconcile() -> None:
     for user_id in traders:
         nudge(user_id)
     failpoint("sweep.reconcile.after")
+
+
+@shared_task(name="sweeps.instruments")
+def instruments() -> None:
+    """Have every broker's catalogue read once a day by one of its traders' workers, and alarm where that fails."""
+    failpoint("sweep.instruments.before")
+    asked = ask_for_instruments()
+    for user_id in asked:
+        nudge(user_id)
+    stale = watch_instruments()
+    failpoint("sweep.instruments.after")
+    if stale:
+        log.error("instruments are stale", brokers=stale)

@@ -85,6 +85,15 @@ def forgotten_hours() -> Iterator[None]:
     forget_hours()
 
 
+@pytest.fixture(autouse=True)
+def forgotten_instruments() -> Iterator[None]:
+    """Keep no instrument from one test to the next: a process reads one every minute only."""
+    yield
+    from orders.services.instruments import forget_instruments
+
+    forget_instruments()
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Return the path of the system's Chromium; a machine without one fails, it does not skip."""

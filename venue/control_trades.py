@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from venue.runtime import Venue
 
 OUTSIDE = "outside"
-_ASSET_FLAGS = ("tradable", "shortable", "fractionable")
+_ASSET_FLAGS = ("tradable", "shortable", "fractionable", "marginable", "active")
 
 
 async def bust_fill(venue: Venue, request: Request) -> Response:

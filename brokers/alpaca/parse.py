@@ -244,6 +244,11 @@ def parse_quote(answer: Any, symbol: str) -> Quote:
     )
 
 
+def quoted_symbols(answer: Any) -> frozenset[str]:
+    """Read only whose quotes these are."""
+    return frozenset(mapping_of(mapping_of(answer).get("quotes")))
+
+
 def parse_next_open(row: Any) -> datetime | None:
     """Read from the clock when the market opens next; None where it has opened since."""
     clock = mapping_of(row)

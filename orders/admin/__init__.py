@@ -3,17 +3,21 @@
 from django.contrib import admin
 
 from orders.admin import (
+    account_snapshot,
     api_key,
     attention,
     broker_account,
     dead_letter,
     execution,
+    exit_rules,
+    instrument,
     lease,
     market_hours,
     order,
     order_event,
     pool,
     position,
+    quote,
     reconciliation,
     request,
     request_key,
@@ -28,17 +32,21 @@ admin.site.site_title = "Tradingsite"
 admin.site.index_title = "Operations"
 
 __all__ = [
+    "account_snapshot",
     "api_key",
     "attention",
     "broker_account",
     "dead_letter",
     "execution",
+    "exit_rules",
+    "instrument",
     "lease",
     "market_hours",
     "order",
     "order_event",
     "pool",
     "position",
+    "quote",
     "reconciliation",
     "request",
     "request_key",

@@ -47,6 +47,9 @@ class PositionAdmin(ExactSearchAdmin):
         "realized_plain",
         "fees_plain",
         "cash_plain",
+        "mark_plain",
+        "unrealized_plain",
+        "quote_time",
     )
     list_filter = (SideFilter,)
     list_select_related = ("user", "account")
@@ -80,3 +83,11 @@ class PositionAdmin(ExactSearchAdmin):
     @admin.display(description="cash")
     def cash_plain(self, position: Position) -> str:
         return plain_number(position.cash)
+
+    @admin.display(description="price")
+    def mark_plain(self, position: Position) -> str:
+        return "" if position.mark_px is None else plain_number(position.mark_px)
+
+    @admin.display(description="unrealized P&L")
+    def unrealized_plain(self, position: Position) -> str:
+        return "" if position.unrealized_pnl is None else plain_number(position.unrealized_pnl)

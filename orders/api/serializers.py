@@ -14,6 +14,7 @@ from brokers.models import BrokerAccount
 from brokers.types import OrdStatus, OrdType, PositionEffect, Side, TimeInForce
 from orders.intake.problem import ProblemType
 from orders.models import Order, OrderRequest, Source, Strategy
+from orders.models.strategy import SIZING_FIELDS
 from orders.rendering import event_json, fill_json, order_json, request_json
 from orders.selectors import timeline_of
 
@@ -32,7 +33,10 @@ class OrderSerializer(serializers.Serializer[Order]):
     side = serializers.ChoiceField([str(side) for side in Side])
     ord_type = serializers.ChoiceField([str(kind) for kind in OrdType])
     time_in_force = serializers.ChoiceField([str(tif) for tif in TimeInForce])
-    order_qty = _decimal()
+    order_qty = _decimal(help_text="Zero as long as it is still to be sized by its rule.")
+    sizing = serializers.DictField(
+        allow_null=True, help_text="The rule that sizes it, and under `used` what it was sized by."
+    )
     price = _decimal(allow_null=True)
     stop_px = _decimal(allow_null=True)
     cum_qty = _decimal(help_text="Filled so far.")
@@ -44,7 +48,10 @@ class OrderSerializer(serializers.Serializer[Order]):
     position_effect = serializers.ChoiceField([str(effect) for effect in PositionEffect])
     source = serializers.ChoiceField(Source.choices)  # type: ignore[assignment]
     simulation = serializers.BooleanField()
-    auto_exit = serializers.BooleanField()
+    auto_exit = serializers.BooleanField(
+        help_text="Of an entry: an opposite position is closed first. Of an exit: it is the one that does."
+    )
+    exit_order = serializers.UUIDField(allow_null=True, help_text="The order that closes it first.")
     exit_quantity = _decimal(allow_null=True)
     position_before = _decimal(allow_null=True)
     eligible_at = serializers.DateTimeField(
@@ -237,7 +244,7 @@ class StrategySerializer(serializers.ModelSerializer[Strategy]):
             "token_prefix",
             "accounts",
             "allowed_symbols",
-            "default_quantity",
+            *SIZING_FIELDS,
             "queues_for_open",
             "paused",
             "created_at",

@@ -35,6 +35,19 @@ class PositionSerializer(serializers.Serializer[Position]):
     realized_pnl = _amount(help_text="Over all its time, by average cost, before fees.")
     fees = _amount()
     cash = _amount(help_text="What its fills have brought in, less what they cost and the fees.")
+    mark_px = _px(
+        help_text="The price that it is valued at: the middle of bid and ask. Null: no quote so far."
+    )
+    market_value = _amount(allow_null=True, help_text="Below zero for a short position.")
+    unrealized_pnl = _amount(allow_null=True)
+    unrealized_pct = serializers.DecimalField(
+        max_digits=40,
+        decimal_places=4,
+        allow_null=True,
+        help_text="Of what the open quantity was traded for.",
+    )
+    quote_time = serializers.DateTimeField(allow_null=True, help_text="When the broker had that price.")
+    valued_at = serializers.DateTimeField(allow_null=True)
     updated_at = serializers.DateTimeField()
 
     def to_representation(self, instance: Position) -> dict[str, Any]:

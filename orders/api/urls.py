@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 
 from orders.api import schema  # noqa: F401 - registers itself with drf-spectacular
+from orders.api.instruments import InstrumentsView
 from orders.api.orders import OrdersView, OrderView
 from orders.api.reconciliation import ReconcileView, ReconciliationsView
 from orders.api.requests import CancelView, ReplaceView
@@ -21,6 +22,7 @@ ROUTES = {
     "positions": (PositionsView, "position-list"),
     "trades": (TradesView, "trade-list"),
     "trades/<uuid:trade_id>": (TradeView, "trade-detail"),
+    "instruments": (InstrumentsView, "instrument-list"),
     "accounts": (AccountsView, "account-list"),
     "accounts/<uuid:account_id>/reconcile": (ReconcileView, "account-reconcile"),
     "reconciliations": (ReconciliationsView, "reconciliation-list"),

@@ -61,9 +61,14 @@ class ManualOrderForm(forms.Form):
         max_length=53,
         required=False,
         widget=forms.TextInput(
-            attrs={"autocapitalize": "characters", "autocomplete": "off", "spellcheck": "false"}
+            attrs={
+                "autocapitalize": "characters",
+                "autocomplete": "off",
+                "spellcheck": "false",
+                "list": "instruments",
+            }
         ),
-        help_text="As the broker writes it, like AAPL or BTC/USD.",
+        help_text="As the broker writes it, like AAPL or BTC/USD. A few letters of it, or of its name, find it.",
     )
     side = forms.ChoiceField(
         choices=[(Side.BUY, "Buy"), (Side.SELL, "Sell")], initial=Side.BUY, widget=forms.RadioSelect

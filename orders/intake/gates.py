@@ -9,11 +9,15 @@ from decimal import Decimal
 
 from brokers.catalog import capabilities_of
 from brokers.models import BrokerAccount
+from brokers.types import PositionEffect, Side
 from orders.intake.alert import Alert
 from orders.intake.fields import FieldCode, FieldError
+from orders.intake.order_request import OrderRequest
 from orders.intake.problem import Problem, ProblemError, ProblemType
+from orders.intake.ticks import Purpose, round_price
 from orders.models import Strategy, Trader
 from orders.protection import Protection, protection_of, unplaceable
+from orders.services.instruments import instrument_of, is_catalogue_complete
 
 
 def pass_gates(strategy: Strategy, accounts: Sequence[BrokerAccount], alert: Alert) -> None:
@@ -30,6 +34,8 @@ def pass_gates(strategy: Strategy, accounts: Sequence[BrokerAccount], alert: Ale
     protection = protection_of(alert, places_targets=strategy.places_targets)
     quantity = alert.quantity or strategy.default_quantity
     check_protection(accounts, protection, quantity, ProblemType.INVALID_ALERT)
+    for account in accounts:
+        check_instrument(account, alert, ProblemType.INVALID_ALERT)
 
 
 def check_protection(
@@ -68,3 +74,36 @@ def check_accounts(accounts: Sequence[BrokerAccount]) -> None:
         if account.verified_at is None:
             detail = f"The account {account.label} has not been verified."
             raise ProblemError(Problem(ProblemType.ACCOUNT_NOT_VERIFIED, detail))
+
+
+def check_instrument(account: BrokerAccount, asked: Alert | OrderRequest, kind: ProblemType) -> None:
+    """Refuse an entry that the account's broker is known not to take; it costs no round trip as a rule.
+
+    What its catalogue does not tell is left to the broker, and so is every exit. Raises ``ProblemError``.
+    """
+    if asked.position_effect == PositionEffect.CLOSE:
+        return
+    refusal = _refusal(account, asked)
+    if refusal is not None:
+        field, code, reason, message = refusal
+        errors = [FieldError(field, code, message)]
+        raise ProblemError(Problem(kind, f"{message}.", errors, extra={"reason": reason}))
+
+
+def _refusal(account: BrokerAccount, asked: Alert | OrderRequest) -> tuple[str, FieldCode, str, str] | None:
+    symbol, instrument = asked.symbol, instrument_of(account, asked.symbol)
+    if instrument is None:
+        if not is_catalogue_complete(account):
+            return None
+        return "symbol", FieldCode.UNKNOWN, "UNKNOWN_SYMBOL", f"{account.label} has no symbol {symbol}"
+    if not instrument.tradable:
+        message = f"{symbol} cannot be traded at {account.label}"
+        return "symbol", FieldCode.NOT_ALLOWED, "NOT_TRADABLE", message
+    if asked.side == Side.SELL and not instrument.shortable:
+        message = f"{symbol} cannot be sold short at {account.label}"
+        return "symbol", FieldCode.NOT_ALLOWED, "NOT_SHORTABLE", message
+    if asked.price is not None and asked.side == Side.BUY:
+        tick = instrument.tick_at(asked.price)
+        if not round_price(asked.price, tick, side=Side.BUY, purpose=Purpose.LIMIT):
+            return "price", FieldCode.OUT_OF_RANGE, "BELOW_TICK", f"a price of {symbol} is {tick:f} at least"
+    return None

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("brokers", "0004_market"),
-        ("orders", "0011_exit_reasons"),
+        ("orders", "0012_exits"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -106,6 +106,8 @@ class Migration(migrations.Migration):
                     ("BROKER_COUNTS_LESS", "The broker counts fewer fills than the desk"),
                     ("UNPROTECTED", "A position without its stop loss"),
                     ("OVERCLOSED", "More was closed than was held"),
+                    ("REVERSAL_ABORTED", "A reversal was given up half-way"),
+                    ("POSITION_DIFFERS", "The broker holds another position than the desk"),
                 ],
                 max_length=32,
             ),

@@ -17,7 +17,7 @@ TO "{runtime}";
 class Migration(migrations.Migration):
     dependencies = [
         ("brokers", "0004_market"),
-        ("orders", "0013_protection"),
+        ("orders", "0014_quotes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -106,10 +106,40 @@ class Order(models.Model):
         help_text="Of the stop of an OCO: the order in whose command the broker gets it.",
     )
 
-    # A reversal's closing order.
-    auto_exit = models.BooleanField(default=False)
-    exit_quantity = models.DecimalField(max_digits=21, decimal_places=9, null=True, blank=True)
-    position_before = models.DecimalField(max_digits=21, decimal_places=9, null=True, blank=True)
+    sizing = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="Of an entry: the rule by which it is sized before it is sent, then what it was sized by.",
+    )
+
+    closes_whole = models.BooleanField(
+        default=False,
+        help_text="Of an exit: it closes what there is at its turn, more or less than recorded.",
+    )
+
+    # A reversal: an entry that closes the opposite position first.
+    auto_exit = models.BooleanField(
+        default=False, help_text="Of an entry: it reverses. Of an exit: it makes room for one that does."
+    )
+    exit_quantity = models.DecimalField(
+        max_digits=21,
+        decimal_places=9,
+        null=True,
+        blank=True,
+        help_text="Of the opposite position that is closed first.",
+    )
+    exit_order = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        help_text="Of an entry: the order by which the desk closes it first.",
+    )
+    position_before = models.DecimalField(
+        max_digits=21, decimal_places=9, null=True, blank=True, help_text="Signed: short is negative."
+    )
 
     # Sending and following it.
     attempt = models.PositiveIntegerField(default=0)
@@ -131,7 +161,16 @@ class Order(models.Model):
     class Meta:
         permissions = [("resolve_order", "Can resolve an order whose outcome is unknown")]
         constraints = [
-            models.CheckConstraint(condition=Q(order_qty__gt=0), name="order_qty_positive"),
+            models.CheckConstraint(
+                # Nothing is sent before it is sized.
+                condition=Q(order_qty__gt=0)
+                | Q(
+                    order_qty=0,
+                    sizing__isnull=False,
+                    ord_status__in=[OrdStatus.INITIALIZED, OrdStatus.DENIED],
+                ),
+                name="order_qty_positive",
+            ),
             models.CheckConstraint(condition=Q(cum_qty__gte=0), name="order_cum_qty_not_negative"),
             models.CheckConstraint(condition=Q(leaves_qty__gte=0), name="order_leaves_qty_not_negative"),
             models.CheckConstraint(
@@ -189,4 +228,10 @@ class Order(models.Model):
         triggers: list[pgtrigger.Trigger] = order_triggers()
 
     def __str__(self) -> str:
-        return f"{self.side} {self.order_qty.normalize():f} {self.symbol}"
+        quantity = f"{self.order_qty.normalize():f}" if self.order_qty else "unsized"
+        return f"{self.side} {quantity} {self.symbol}"
+
+    @property
+    def needs_sizing(self) -> bool:
+        """Say whether it must be sized by its rule before it is sent."""
+        return self.sizing is not None and "used" not in self.sizing

@@ -43,6 +43,13 @@ class Trade(models.Model):
     realized_pnl = models.DecimalField(max_digits=60, decimal_places=18, default=0)
     fees = models.DecimalField(max_digits=60, decimal_places=18, default=0)
     exit_reason = models.CharField(max_length=32, choices=ExitReason, blank=True)
+    best_mark_px = models.DecimalField(
+        max_digits=24,
+        decimal_places=10,
+        null=True,
+        blank=True,
+        help_text="The best price that it was valued at since its first fill.",
+    )
     opened_by = models.CharField(max_length=64, blank=True, help_text="The exec id of its first fill.")
     ordered_at = models.DateTimeField()
     opened_at = models.DateTimeField(null=True, blank=True)

@@ -19,6 +19,8 @@ FOR_A_PERSON = (
     AttentionItem.Kind.BROKER_COUNTS_LESS,
     AttentionItem.Kind.UNPROTECTED,
     AttentionItem.Kind.OVERCLOSED,
+    AttentionItem.Kind.REVERSAL_ABORTED,
+    AttentionItem.Kind.POSITION_DIFFERS,
 )
 """What no report about the order itself settles."""
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from brokers.types import OrdStatus, PositionEffect
 from orders.models import Errand, Execution, Leg, Order, OrderEvent, OrderRequest, Position
 from orders.protection import shared_event
-from orders.services.errands import write_errand
+from orders.services.errands import tend_if_waited_for, write_errand
 from orders.services.following import next_check
 from orders.services.journal import cancel_unopened
 from orders.services.leases import Fence
@@ -148,12 +148,19 @@ class Change:
         if self._executions:
             plain = [fill.exec_id for fill in self._state.fills if not fill.supersedes]
             protected = book_executions(self.order, self._executions, plain).protected
-        if self.order.ended and not self._had_ended and self.order.position_effect == PositionEffect.OPEN:
-            cancel_unopened(self.order)
         if self.order.leg == Leg.TAKE_PROFIT and self.changed:
             self._carry_along()
+        if self.order.ended and not self._had_ended:
+            self._end()
         if protected or self._concerns_protection():
             self._have_tended()
+
+    def _end(self) -> None:
+        """Do what an order's end brings: others of its place may have waited for it, or its trade never begins."""
+        if self.order.position_effect == PositionEffect.OPEN:
+            cancel_unopened(self.order)
+        if self.order.position_effect == PositionEffect.CLOSE or self._had_requests:
+            self.tends = tend_if_waited_for(self.order)
 
     def _carry_along(self) -> None:
         """Have the stop of an OCO share what happens to the order that it is sent with."""

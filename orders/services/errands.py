@@ -9,7 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from failpoints import failpoint
-from orders.models import Errand
+from orders.models import Errand, Order
 
 MAX_WAIT_SECONDS = 60.0
 
@@ -46,6 +46,35 @@ def write_errand(
         cursor.execute(WRITE_ERRAND, values)
 
 
+# One statement after an order's end, and only a look where nobody waits for that.
+WRITE_WHERE_WAITED_FOR = """
+INSERT INTO orders_errand (user_id, account_id, kind, symbol, due_at, tries, why, written_at, version)
+SELECT %(user)s, %(account)s, 'TEND_POSITION', %(symbol)s::varchar, %(due_at)s, 0, '', now(), 1
+WHERE EXISTS (
+    SELECT FROM orders_order
+    WHERE user_id = %(user)s AND next_check_at IS NOT NULL AND ord_status = 'INITIALIZED'
+      AND account_id = %(account)s AND symbol = %(symbol)s::varchar AND reason IN ('CLEARING_WAY', 'REVERSING'))
+ON CONFLICT (account_id, kind, symbol) DO UPDATE
+SET due_at = least(orders_errand.due_at, excluded.due_at), version = orders_errand.version + 1
+"""
+
+
+def tend_if_waited_for(order: Order) -> bool:
+    """Have the worker look at the orders that wait at this order's place; return whether any does.
+
+    Written in the caller's transaction, which has changed the order.
+    """
+    values: dict[str, Any] = {
+        "user": order.user_id,
+        "account": order.account_id,
+        "symbol": order.symbol,
+        "due_at": timezone.now(),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(WRITE_WHERE_WAITED_FOR, values)
+        return bool(cursor.rowcount)
+
+
 def finish_errand(errand: Errand) -> bool:
     """Strike off an errand that is done; False where it was asked for again meanwhile, and stays."""
     failpoint("errand.before_finish")
@@ -69,6 +98,4 @@ def defer_errand(errand: Errand, seconds: float) -> bool:
     """
     rows = Errand.objects.filter(pk=errand.pk, version=errand.version)
     due_at = timezone.now() + dt.timedelta(seconds=seconds)
-    deferred = rows.update(due_at=due_at, version=F("version") + 1) > 0
-    failpoint("errand.put_off")
-    return deferred
+    return rows.update(due_at=due_at, version=F("version") + 1) > 0

@@ -89,10 +89,11 @@ def apply_execution_reports(
 def _locked_order(account_id: uuid.UUID, report: ExecutionReport) -> Order | None:
     """Return the order that a report is of, its row locked; None for one that the desk does not know."""
     order = order_of_link(account_id, report.cl_ord_id)
-    if order is None:
-        if not is_of_unnamed_leg(account_id, report):
+    if order is None and not is_of_unnamed_leg(account_id, report):
+        order = order_of_link(account_id, report.cl_ord_id)  # it may have been named while we looked
+        if order is None:
             _ask_to_compare(report, account_id)
-    elif order.leg == Leg.TAKE_PROFIT:
+    if order is not None and order.leg == Leg.TAKE_PROFIT:
         lock_sent_with(order)  # before the position, since it may have to share what is told
     return order
 

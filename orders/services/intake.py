@@ -18,9 +18,10 @@ from orders.models import Order, Signal, Source, Strategy, Trader
 from orders.protection import protection_of, protection_to_dict
 from orders.selectors import first_order_of
 from orders.services.new_orders import Provenance, write_order
-from orders.services.quantities import entry_quantity, exit_quantity
+from orders.services.quantities import entry_quantity, exit_quantity, part_to_close
 from orders.services.quotas import QuotaExceeded, spend_quota
 from orders.services.retrying import retried
+from orders.services.sizing import Plan, plan_entry
 from orders.services.statements import limit_statements
 
 
@@ -52,19 +53,18 @@ def record_alert(
         limit_statements(statement_timeout_ms)
         signal = _write_signal(strategy, alert, replay_key, received_at)
         if alert.is_exit:
-            quantities = _closable(accounts, alert)
+            plans = _closable(accounts, alert, strategy.exit_percent)
         else:
             spend_quota(trader=trader, count=len(accounts), now=received_at)
-            quantities = [
-                (account, entry_quantity(account, alert.quantity, strategy.default_quantity))
-                for account in accounts
-            ]
+            plans = [(account, plan_entry(account, strategy, alert)) for account in accounts]
         provenance = Provenance(
             source=Source.WEBHOOK, received_at=received_at, strategy=strategy, signal=signal
         )
         columns = _protected(alert, places_targets=strategy.places_targets)
+        columns["closes_whole"] = _closes_whole(alert, strategy.exit_percent)
         orders = [
-            write_order(alert, account, quantity, provenance, **columns) for account, quantity in quantities
+            write_order(alert, account, plan.order_qty, provenance, sizing=plan.sizing, **columns)
+            for account, plan in plans
         ]
         failpoint("record.before_commit")
     failpoint("record.after_commit")
@@ -94,7 +94,7 @@ def record_order(
                 quantity = exit_quantity(account, request.symbol, request.side, request.quantity)
             else:
                 spend_quota(trader=trader, count=1, now=received_at)
-                quantity = entry_quantity(account, request.quantity, None)
+                quantity = entry_quantity(account, request.symbol, request.side, request.quantity)
             provenance = Provenance(
                 source=source,
                 received_at=received_at,
@@ -102,6 +102,7 @@ def record_order(
                 request_digest=request_digest,
             )
             columns = _protected(request, places_targets=True)
+            columns["closes_whole"] = request.is_exit and request.quantity is None
             order = write_order(request, account, quantity, provenance, **columns)
             failpoint("record.before_commit")
     except (IntegrityError, QuotaExceeded, SizingError):
@@ -164,14 +165,26 @@ def _protected(asked: Alert | OrderRequest, *, places_targets: bool) -> dict[str
     return {} if protection is None else {"protection": protection_to_dict(protection)}
 
 
-def _closable(accounts: Sequence[BrokerAccount], alert: Alert) -> list[tuple[BrokerAccount, Decimal]]:
-    """Return what the alert closes in each account that has something to close; having nothing is no error."""
-    requested = None if alert.operation.closes_whole else alert.quantity
-    quantities = []
+def _closes_whole(alert: Alert, percent: Decimal | None) -> bool:
+    """Say whether an alert closes all there is at its turn; ``percent``: what the strategy closes else."""
+    return alert.operation.closes_whole or (alert.is_exit and alert.quantity is None and percent is None)
+
+
+def _closable(
+    accounts: Sequence[BrokerAccount], alert: Alert, percent: Decimal | None
+) -> list[tuple[BrokerAccount, Plan]]:
+    """Return what the alert closes in each account that has something to close; having nothing is no error.
+
+    ``percent`` of the position counts where the alert neither names a quantity nor closes the whole.
+    """
+    plans = []
     for account in accounts:
+        requested = None if alert.operation.closes_whole else alert.quantity
+        if requested is None and percent is not None and not alert.operation.closes_whole:
+            requested = part_to_close(account, alert.symbol, alert.side, percent)
         try:
-            quantities.append((account, exit_quantity(account, alert.symbol, alert.side, requested)))
+            plans.append((account, Plan(exit_quantity(account, alert.symbol, alert.side, requested))))
         except SizingError as error:
             if error.code is not SizingCode.NOTHING_TO_CLOSE:
                 raise
-    return quantities
+    return plans

@@ -179,7 +179,7 @@ def _take_back(row: Trade) -> None:
     """Leave a trade behind that never was: its fills were busted, or belong to another."""
     row.status = Trade.Status.CANCELED
     row.entry_qty = row.entry_amount = row.exit_qty = row.exit_amount = row.realized_pnl = row.fees = 0
-    row.opened_at, row.opened_by, row.exit_reason = None, "", ""
+    row.opened_at, row.opened_by, row.exit_reason, row.best_mark_px = None, "", "", None
     row.save()
 
 

@@ -15,6 +15,7 @@ from orders.services.changes import Change, Origin, project, write_event
 from orders.services.closed_markets import closed_market, hold_back
 from orders.services.drift import deny_halted
 from orders.services.following import next_check
+from orders.services.instruments import fit_prices
 from orders.services.journal import record_entry
 from orders.state import OrderState
 
@@ -74,11 +75,19 @@ def write_order(
 ) -> Order:
     """Insert an order as ``INITIALIZED`` and return it; ``columns`` are further ones of its row.
 
-    An entry begins its trade in the journal; one whose account is halted is denied, and one whose market is closed is
-    denied or waits for the opening.
+    Prices are rounded to the tick, and the history keeps those that were asked for. An entry begins its trade in the
+    journal; one whose account is halted is denied, and one whose market is closed is denied or waits for the opening.
     """
     order_id = new_id()
     now = timezone.now()
+    fitted = fit_prices(
+        account,
+        asked.symbol,
+        side=asked.side,
+        effect=asked.position_effect,
+        price=asked.price,
+        stop_px=asked.stop_px,
+    )
     order = Order(
         id=order_id,
         cl_ord_id=cl_ord_id_of(order_id),
@@ -97,8 +106,8 @@ def write_order(
         # DAY where the sender leaves it open: what every broker takes, for fractions too.
         time_in_force=asked.time_in_force or TimeInForce.DAY,
         order_qty=order_qty,
-        price=asked.price,
-        stop_px=asked.stop_px,
+        price=fitted.price,
+        stop_px=fitted.stop_px,
         position_effect=asked.position_effect,
         exit_reason=_exit_reason(asked, provenance),
         leg=provenance.leg or "",
@@ -113,7 +122,10 @@ def write_order(
     order.save(force_insert=True)
     stages = {"received": provenance.received_at, "recorded": now}
     origin = Origin(provenance.writer, stages=stages)
-    write_event(order, kind="Recorded", at=now, origin=origin, data={"order_qty": str(order_qty)})
+    data: dict[str, Any] = {"order_qty": str(order_qty), **fitted.asked}
+    if order.sizing is not None:
+        data["sizing"] = order.sizing
+    write_event(order, kind="Recorded", at=now, origin=origin, data=data)
     if order.position_effect == PositionEffect.OPEN and record_entry(order):
         _deny_halted(order, now, provenance.writer)
     else:

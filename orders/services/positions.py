@@ -12,6 +12,7 @@ from brokers.types import Side
 from orders.models import Execution, Order, Position, Trade
 from orders.positions import Books, ExecutionRow, Fill, PositionState, book, fold, surviving
 from orders.services.journal import open_trade_of, rewrite_trips, trip_of, write_trips
+from orders.services.marks import MARK_COLUMNS, follow_books
 
 # The row is made where it is not there yet, and locked either way.
 LOCK_POSITION = """
@@ -103,7 +104,11 @@ def _save(position: Position, books: Books) -> None:
     for name in STATE:
         setattr(position, name, getattr(books.position, name))
     position.booked_at, position.booked_exec_id = books.last or (None, "")
-    position.save(update_fields=[*STATE, "booked_at", "booked_exec_id", "protected", "updated_at"])
+    columns = [*STATE, "booked_at", "booked_exec_id", "protected", "updated_at"]
+    if position.valued_at is not None:
+        follow_books(position)
+        columns += MARK_COLUMNS
+    position.save(update_fields=columns)
 
 
 def _row_of(execution: Execution) -> ExecutionRow:

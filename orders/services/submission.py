@@ -30,6 +30,7 @@ from brokers.types import (
     TimeInForce,
 )
 from failpoints import failpoint
+from orders.intake.sizing import SizingError
 from orders.models import AttentionItem, Order, OrderRequest
 from orders.services.attention import open_item
 from orders.services.changes import Change, Origin, change_order, lock_order, write_event
@@ -40,16 +41,21 @@ from orders.services.closed_markets import (
     hold_back,
     queues_for_open,
 )
-from orders.services.drift import DRIFT_HALT, DRIFT_TEXT, lock_to_send
+from orders.services.drift import DRIFT_HALT, DRIFT_TEXT
 from orders.services.executions import Applied, apply_execution_reports
 from orders.services.leases import Fence, LeaseLost, hold_lease
 from orders.services.legs import still_closes, stop_sent_with
 from orders.services.refusals import refusal_columns, waiting_columns
 from orders.services.repeating import repeats_too_late
 from orders.services.retrying import retried
-from orders.state import Denied, Rejected, Submitted
+from orders.services.sizing import settle_entry
+from orders.services.sizing_facts import SizingFacts
+from orders.services.turns import lock_for_sending, put_off, turn_of
+from orders.state import Denied, Rejected, Resized, Submitted
 from orders.state import NotSent as NotSentEvent
+from orders.turns import Clear, NothingToClose, Turn
 
+NOTHING_TO_CLOSE = "NOTHING_TO_CLOSE"
 MAX_BACKOFF_SECONDS = 30.0
 ALARMING_ATTEMPTS = 4
 
@@ -72,15 +78,18 @@ def submit_order(
     before_send: BeforeSend,
     heard: Callable[[], Sequence[ExecutionReport]],
     dequeued_at: dt.datetime,
+    facts: SizingFacts | None = None,
 ) -> Applied | None:
     """Send one recorded order and apply the answer; None where it was not to be sent after all.
+
+    ``facts`` are what an order that is still to be sized is sized by.
 
     ``before_send`` is called right before the first byte leaves and raises ``LeaseLost`` to forbid it. ``heard``
     gives what the broker's stream has told of this order meanwhile, so that one transaction takes in both.
     Raises ``LeaseLost`` where another process acts for the trader now.
     """
     failpoint("submit.before")
-    sending = begin_submission(order_id, fence=fence, dequeued_at=dequeued_at)
+    sending = begin_submission(order_id, fence=fence, dequeued_at=dequeued_at, facts=facts)
     if not isinstance(sending, Sending):
         return sending
     sent_at = timezone.now()
@@ -122,15 +131,16 @@ def _repeats_too_late(sending: Sending, adapter: BrokerAdapter, now: dt.datetime
 
 @retried
 def begin_submission(
-    order_id: uuid.UUID, *, fence: Fence, dequeued_at: dt.datetime
+    order_id: uuid.UUID, *, fence: Fence, dequeued_at: dt.datetime, facts: SizingFacts | None = None
 ) -> Sending | Applied | None:
     """Transaction 1: mark the order ``SUBMITTED`` under this lease, so that nobody else ever sends it.
 
-    Returns the command; or what was decided where it was denied instead; or None where there is nothing to send.
-    Raises ``LeaseLost``.
+    An exit is sized here, by what there is to close now, and so is an entry whose rule needs price or equity. Returns
+    the command; or what was decided where it was denied instead; or None where there is nothing to send, or not yet:
+    what has to end before is still in its way. Raises ``LeaseLost``.
     """
     with transaction.atomic():
-        order, halted = lock_to_send(order_id)
+        order = lock_for_sending(order_id)
         cancel = _waiting_cancel(order)
         hold_lease(fence)
         now = timezone.now()
@@ -140,40 +150,67 @@ def begin_submission(
         closed = closed_market(order, now) if order.eligible_at is not None else None
         if closed is not None and cancel is None:
             return _hold_back(order, closed, until=closed.opens_at, origin=Origin("worker", fence))
-        if order.leg and not still_closes(order):
-            _deny(
-                order,
-                "NOTHING_TO_CLOSE",
-                "There is no position to protect any more.",
-                Origin("worker", fence),
-            )
-            return Applied(order, changed=True, missing_fills=False)
-        if is_too_old(order, now):
-            _deny(order, "TOO_OLD", "The entry was not sent before it grew too old.", Origin("worker", fence))
+        denial = _denial(order, now)
+        if denial is not None:
+            _deny(order, *denial, Origin("worker", fence))
             return Applied(order, changed=True, missing_fills=False)
         if cancel is not None:
             return cancel_unsent(order, cancel, Origin("worker", fence))
-        if halted and order.position_effect == PositionEffect.OPEN:
-            _deny(order, DRIFT_HALT, DRIFT_TEXT, Origin("worker", fence))
+        turn = turn_of(order)
+        if not isinstance(turn, Clear):
+            return _not_now(order, turn, now, fence)
+        change = Change(order, Origin("worker", fence, {"dequeued": dequeued_at}))
+        try:
+            _settle_quantity(change, turn, facts, now)
+        except SizingError as error:
+            _deny(order, error.code, f"Not sized: {error.message}.", Origin("worker", fence))
             return Applied(order, changed=True, missing_fills=False)
         attempt = order.attempt + 1
-        change_order(
-            order,
-            Submitted(attempt),
-            at=now,
-            origin=Origin("worker", fence, {"dequeued": dequeued_at}),
-            columns={
-                "attempt": attempt,
-                "epoch": fence.epoch,
-                "submitted_at": order.submitted_at or now,
-                "eligible_at": None,
-                "reason": "",
-                "text": "",
-            },
+        change.apply(Submitted(attempt), at=now)
+        change.set(
+            attempt=attempt,
+            epoch=fence.epoch,
+            submitted_at=order.submitted_at or now,
+            eligible_at=None,
+            reason="",
+            text="",
         )
+        change.save()
         failpoint("submit.before_commit")
     failpoint("submit.after_commit")
     return Sending(order.id, order.account_id, attempt, command_of(order))
+
+
+def _denial(order: Order, now: dt.datetime) -> tuple[str, str] | None:
+    """Return why an order that ``lock_for_sending`` gave is not sent any more, as code and words."""
+    if order.leg and not still_closes(order):
+        return NOTHING_TO_CLOSE, "There is no position to protect any more."
+    if is_too_old(order, now):
+        return "TOO_OLD", "The entry was not sent before it grew too old."
+    if order.position_effect == PositionEffect.OPEN and order.account_halted:  # type: ignore[attr-defined]
+        return DRIFT_HALT, DRIFT_TEXT
+    return None
+
+
+def _not_now(order: Order, turn: Turn, now: dt.datetime, fence: Fence) -> Applied | None:
+    """Put off an order whose way is not clear; deny an exit that finds nothing to close, and return it."""
+    if isinstance(turn, NothingToClose):
+        _deny(order, NOTHING_TO_CLOSE, "There is nothing left to close.", Origin("worker", fence))
+        return Applied(order, changed=True, missing_fills=False)
+    change = Change(order, Origin("worker", fence))
+    put_off(change, now)
+    change.save()
+    return None
+
+
+def _settle_quantity(change: Change, turn: Clear, facts: SizingFacts | None, now: dt.datetime) -> None:
+    """Give an order the quantity that it is sent with. Raises ``SizingError`` before anything is changed."""
+    settled = settle_entry(change.order, facts)
+    if settled is not None:
+        change.apply(Resized(settled.order_qty), at=now, detail={"sizing": settled.sizing})
+        change.set(sizing=settled.sizing)
+    elif turn.qty != change.order.order_qty:
+        change.apply(Resized(turn.qty), at=now)
 
 
 def _waiting_cancel(order: Order) -> OrderRequest | None:
@@ -321,6 +358,21 @@ def postpone_order(order_id: uuid.UUID, why: str, *, seconds: float, fence: Fenc
 
 
 @retried
+def put_off_sizing(order_id: uuid.UUID, why: str, *, seconds: float, fence: Fence) -> None:
+    """Put off an order that cannot be sized for now; an entry that waits for too long is denied as any other."""
+    now = timezone.now()
+    with transaction.atomic():
+        order = lock_order(order_id)
+        if order.ord_status != OrdStatus.INITIALIZED:
+            return
+        change = Change(order, Origin("worker", fence))
+        change.set(eligible_at=now + dt.timedelta(seconds=seconds), text=f"Not sized yet: {why}"[:500])
+        change.note("NotSizedYet", at=now, data={"why": why[:200]})
+        change.save()
+    failpoint("postpone.after_commit")
+
+
+@retried
 def deny_order(order_id: uuid.UUID, *, reason: str, text: str, source: str) -> bool:
     """Refuse an order that is recorded and not sent; return False where it is past that."""
     with transaction.atomic():
@@ -352,8 +404,8 @@ def _hold_back(order: Order, closed: Closed, *, until: dt.datetime | None, origi
 def is_too_old(order: Order, now: dt.datetime) -> bool:
     """Say whether an entry waited so long that it is not what the trader wants any more; an exit always is."""
     young = now - order.received_at <= dt.timedelta(seconds=settings.ENTRY_MAX_AGE_SECONDS)
-    if young or order.position_effect == PositionEffect.CLOSE:
-        return False
+    if young or order.position_effect == PositionEffect.CLOSE or order.auto_exit:
+        return False  # a reversal that has begun is ended by its own limit of time
     return not queues_for_open(order)
 
 

@@ -39,6 +39,7 @@ def stale_entries(limit: int = 500) -> list[uuid.UUID]:
         position_effect=PositionEffect.OPEN,
         received_at__lt=oldest,
         next_check_at__isnull=False,  # always so; it is the condition of the index that this reads
+        auto_exit=False,  # a reversal that has begun is ended by its own limit of time
     ).exclude(strategy__queues_for_open=True)
     return list(stale.order_by("id").values_list("id", flat=True)[:limit])
 

@@ -63,6 +63,13 @@ def _not_sent(state: OrderState, event: ev.NotSent) -> OrderState:
     return replace(state, phase=Phase.INITIALIZED, end=None)
 
 
+def _resize(state: OrderState, event: ev.Resized) -> OrderState:
+    # Only before a sending: what the broker has is changed by a replace.
+    if event.order_qty <= ZERO:
+        raise IllegalTransition(state, event)
+    return replace(state, order_qty=event.order_qty)
+
+
 def _deny(state: OrderState, event: ev.Denied) -> OrderState:
     return replace(state, phase=Phase.DENIED)
 
@@ -281,6 +288,7 @@ TABLE: dict[type[Any], tuple[frozenset[Phase], Handler]] = {
     # Our own decisions: only where they make sense.
     ev.Submitted: (frozenset({Phase.INITIALIZED, Phase.SUBMITTED}), _submit),
     ev.NotSent: (frozenset({Phase.SUBMITTED}), _not_sent),  # never after a fact from the broker
+    ev.Resized: (frozenset({Phase.INITIALIZED}), _resize),
     ev.Denied: (frozenset({Phase.INITIALIZED}), _deny),  # after Submitted only by way of NotSent
     ev.CancelRequested: (SENT, _request),  # an order not sent yet is denied instead
     ev.ReplaceRequested: (SENT, _request),

@@ -13,6 +13,7 @@ from brokers.types import OrdStatus
 from orders.listing import outcome_is_unknown
 from orders.models import Order
 from orders.services.closed_markets import MARKET_CLOSED
+from orders.services.turns import WAITS
 
 SOURCES = {
     "web": "the way in",
@@ -40,9 +41,13 @@ EVENTS = {
     "Postponed": "Its account cannot be opened; it is tried again",
     "Denied": "Denied by the desk",
     "HeldBack": "It waits for its market to open",
+    "WayBlocked": "It waits for other orders of its symbol to end",
+    "ReversalBegun": "The opposite position is closed first",
     "OutcomeUnknown": "The broker's answer did not come",
     "PendingNew": "Received by the broker",
     "Acknowledged": "Accepted by the broker",
+    "Resized": "Its quantity is settled",
+    "NotSizedYet": "What it is to be sized by is not known; it is tried again",
     "Sized": "The broker has turned the amount into a quantity",
     "Trade": "Fill",
     "Correction": "A fill is corrected",
@@ -128,6 +133,8 @@ def words_for(order: Order, now: datetime) -> Wording:
         )
     if order.ord_status == OrdStatus.INITIALIZED and order.reason == MARKET_CLOSED:
         return Wording("waiting", "Waits for the open", f"{order.text} It is kept until then, and sent.")
+    if order.ord_status == OrdStatus.INITIALIZED and order.reason in WAITS:
+        return Wording("waiting", "Waits its turn", order.text)
     if order.ord_status == OrdStatus.INITIALIZED and order.reason == RefusalCode.RATE_LIMITED:
         return Wording("waiting", "Waits for the broker", order.text)
     tone, label, sentence = _STATUSES[OrdStatus(order.ord_status)]

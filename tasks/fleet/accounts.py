@@ -21,6 +21,7 @@ from orders.services.leases import Fence
 from orders.services.reconciliation.asking import ask_after_gap
 from orders.services.verification import check_all_now
 from tasks.fleet.held import HeldReports
+from tasks.fleet.watching import StreamWatch
 from tasks.replies import answer, answer_requests
 
 log = structlog.get_logger(__name__)
@@ -51,6 +52,7 @@ class AccountSession:
         self._wake = wake
         self._held = HeldReports()
         self.stream: Stream = self.adapter.stream(on_report=self._on_report, on_gap=self._on_gap)
+        self.watch = StreamWatch(self.stream)
 
     @contextmanager
     def holding(self, order: Order) -> Iterator[Callable[[], list[ExecutionReport]]]:
@@ -76,6 +78,7 @@ class AccountSession:
     # --- in the stream's thread; rows are locked, so it and the loop cannot corrupt each other ---
 
     def _on_report(self, report: ExecutionReport) -> None:
+        self.watch.heard()
         if self._held.offer(report):
             return
         close_old_connections()

@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from brokers.base import BrokerAdapter
 from orders.models import Errand
+from orders.services.catalogue import read_instruments
 from orders.services.executions import Applied
 from orders.services.leases import Fence
 from orders.services.reconciliation.account import reconcile_account
+from orders.services.refreshing import refresh_positions
 from orders.services.tending import tend_position
 
 Run = Callable[[Errand, BrokerAdapter, Fence], Sequence[Applied]]
@@ -21,6 +23,8 @@ AT_ONCE = frozenset({Errand.Kind.TEND_POSITION})
 RUNS: Mapping[Errand.Kind, Run] = {
     Errand.Kind.TEND_POSITION: tend_position,
     Errand.Kind.RECONCILE: reconcile_account,
+    Errand.Kind.QUOTES: refresh_positions,
+    Errand.Kind.INSTRUMENTS: read_instruments,
 }
 
 

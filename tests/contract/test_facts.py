@@ -156,3 +156,10 @@ def test_a_quote(rig: Rig, adapter: BrokerAdapter) -> None:
     quote = adapter.quote(rig.symbol)
     assert (quote.bid_px, quote.ask_px) == (Decimal("123.45"), Decimal("123.45"))
     assert abs(datetime.now(UTC) - quote.quote_time) < timedelta(minutes=1)
+
+
+def test_quotes_of_several_symbols_in_one_call(rig: Rig, adapter: BrokerAdapter) -> None:
+    rig.set_price("123.45")
+    quotes = adapter.quotes([rig.symbol, rig.symbol, "BTC/USD"])
+    assert [(quote.symbol, quote.bid_px) for quote in quotes] == [(rig.symbol, Decimal("123.45"))]
+    assert adapter.quotes([]) == []

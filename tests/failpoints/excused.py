@@ -23,6 +23,15 @@ PASSED_ON: dict[str, tuple[str, str]] = {
         "write",
         "part of the transaction that would have sent the order, or the cancel",
     ),
+    "orders/services/errands.py:defer_errand": (
+        "write",
+        "one statement; a worker that dies before it does the errand again",
+    ),
+    "orders/services/legs.py:take_legs": ("write", "part of the transaction that applies the report"),
+    "orders/services/legs.py:is_of_unnamed_leg": (
+        "write",
+        "part of the transaction that would apply the report",
+    ),
     "orders/services/attention.py:close_items": ("write", "part of the transaction that settles the order"),
     "orders/services/execution_rows.py:write_execution": (
         "write",
@@ -53,6 +62,7 @@ PASSED_ON: dict[str, tuple[str, str]] = {
         "part of the transaction that gives the reason for it",
     ),
     "orders/services/quotas.py:spend_quota": ("write", "part of recording"),
+    "orders/services/errands.py:tend_if_waited_for": ("write", "part of the transaction that ends the order"),
     "orders/services/reconciliation/findings.py:note_done": (
         "write",
         "part of the transaction that has done it",
@@ -97,6 +107,10 @@ SHOWN_ELSEWHERE: dict[str, tuple[str, str]] = {
         "tasks/sweeps.py:due",
         "a sweep's lock lasts as long as the caller's block, which has the points",
     ),
+    "orders/services/unprotected.py:_alarm commit": (
+        "orders/services/unprotected.py:watch_protection",
+        "its caller's transaction, which has the points",
+    ),
     "tasks/orphans.py:hand_out_cases commit": (
         "tasks/routing.py:hand_out",
         "what was found was only read; the publishing of each case has the points",
@@ -140,6 +154,7 @@ NOT_ON_AN_ORDERS_WAY: dict[str, str] = {
     "orders/ledger/positions.py:position_differences commit": "reads while the position's row is locked",
     "orders/services/positions.py:make_all_anew commit": "rebuild_positions: run again it makes the same",
     "orders/services/provisioning.py": "makes traders, before anything is traded",
+    "orders/services/exit_rules.py": "somebody sets exit rules: one row, whole or not at all",
     "orders/services/strategies.py": "an operator pauses a strategy: one row, whole or not at all",
     "orders/services/attention.py:resolve_item write: update": "an operator closes an item: one row",
     "orders/services/attention.py:resolve_items write: update": "the same for several: one statement",

@@ -39,6 +39,9 @@ class MemoryStream:
     def wait_live(self, timeout_seconds: float) -> bool:
         return self.is_live
 
+    def renew(self) -> None:
+        self.drop()
+
     def close(self) -> None:
         if self.is_live:
             self.is_live = False
@@ -123,6 +126,9 @@ class MemoryAdapter:
 
     def quote(self, symbol: str) -> Quote:
         raise NeverAsked(f"a quote of {symbol}")
+
+    def quotes(self, symbols: Sequence[str]) -> list[Quote]:
+        raise NeverAsked("quotes")
 
     def stream(self, *, on_report: OnReport, on_gap: Callable[[], None]) -> MemoryStream:
         stream = MemoryStream(self._book, on_report, on_gap)

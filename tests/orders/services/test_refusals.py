@@ -9,10 +9,11 @@ from brokers.errors import OrderRejected, PositionModeMismatch, RateLimited
 from brokers.models import BrokerAccount
 from brokers.refusals import RefusalCode
 from brokers.types import ExecType, OrdStatus
-from orders.models import Order
+from orders.models import Order, OrderRequest
 from orders.rendering import order_json
 from orders.services.leases import Fence
 from orders.services.submission import deny_order
+from orders.views.request_wording import request_words
 from orders.views.wording import words_for
 from tests.factories.adapters import ScriptedAdapter
 from tests.factories.alerts import record_one
@@ -137,3 +138,18 @@ def test_a_request_that_is_refused_on_the_stream(order: Order, fence: Fence) -> 
     asked.refresh_from_db()
     assert (asked.status, asked.reason) == ("REFUSED", "ORDER_NOT_OPEN")
     assert asked.text == "The broker has no such order open. The broker says: too late."
+
+
+def test_a_request_that_waits_for_the_brokers_pace_says_so_and_is_sent_again(
+    order: Order, fence: Fence
+) -> None:
+    asked = request(order)
+    send(asked, ScriptedAdapter(cancel=RateLimited("slow down", retry_after_seconds=7)), fence)
+    text = "The broker asks for a slower pace; it is sent again in 7 s."
+    assert (asked.status, asked.reason, asked.text) == ("RECORDED", "RATE_LIMITED", text)
+    assert request_words(asked, order, timezone.now()).sentence == f"The cancel waits. {text}"
+    assert asked.eligible_at is not None
+    assert asked.eligible_at > timezone.now() + dt.timedelta(seconds=5)
+    OrderRequest.objects.filter(pk=asked.pk).update(eligible_at=timezone.now() - dt.timedelta(seconds=1))
+    again = send(asked, ScriptedAdapter(), fence)
+    assert (again.status, again.reason, again.text) == ("PENDING", "", "")
