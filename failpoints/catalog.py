@@ -95,6 +95,8 @@ POINTS: dict[str, str] = {
     "reconcile.exit.after_commit": "the cancel of an exit without a position is recorded",
     "reconcile.finish.before_commit": "cash, halt and the end of a comparison are written, not committed",
     "reconcile.finish.after_commit": "a comparison has ended, its errand still stands",
+    "reconcile.book.before_commit": "an operator has a position follow the broker's: written, not committed",
+    "reconcile.book.after_commit": "an operator has had a position follow the broker's",
     "reconcile.lift.before_commit": "an operator lifts a halt: written, not committed",
     "reconcile.lift.after_commit": "an operator has lifted a halt",
     # quotes and values

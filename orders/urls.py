@@ -3,6 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
+from orders.views.accounts import account_compare, account_list
 from orders.views.exit_rules import default_exit_rules, strategy_exit_rules
 from orders.views.flatten_page import position_flatten
 from orders.views.instruments import instrument_options
@@ -30,6 +31,8 @@ urlpatterns = [
     path("positions/flatten", position_flatten, name="position-flatten"),
     path("trades/", trade_list, name="trade-list"),
     path("trades/<uuid:trade_id>/", trade_detail, name="trade-detail"),
+    path("accounts/", account_list, name="account-list"),
+    path("accounts/<uuid:account_id>/compare", account_compare, name="account-compare"),
     path("strategies/", strategy_list, name="strategy-list"),
     path("strategies/<uuid:strategy_id>/sizing", strategy_sizing, name="strategy-sizing"),
     path("strategies/exit-rules", default_exit_rules, name="exit-rules"),

@@ -398,6 +398,7 @@ SPECTACULAR_SETTINGS = {
         "TradeSideEnum": "orders.models.Trade.Side",
         "RequestStatusEnum": "orders.models.OrderRequest.Status",
         "TradeStatusEnum": "orders.models.Trade.Status",
+        "FindingKindEnum": "orders.models.ReconciliationFinding.Kind",
     },
 }
 

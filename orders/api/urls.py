@@ -8,6 +8,7 @@ from orders.api import schema  # noqa: F401 - registers itself with drf-spectacu
 from orders.api.flatten import FlattenView
 from orders.api.instruments import InstrumentsView
 from orders.api.orders import OrdersView, OrderView
+from orders.api.reconciliation import ReconcileView, ReconciliationsView
 from orders.api.requests import CancelView, ReplaceView
 from orders.api.trades import PositionsView, TradesView, TradeView
 from orders.api.views import AccountsView, NothingHereView, SchemaView, StrategiesView
@@ -25,6 +26,8 @@ ROUTES = {
     "trades/<uuid:trade_id>": (TradeView, "trade-detail"),
     "instruments": (InstrumentsView, "instrument-list"),
     "accounts": (AccountsView, "account-list"),
+    "accounts/<uuid:account_id>/reconcile": (ReconcileView, "account-reconcile"),
+    "reconciliations": (ReconciliationsView, "reconciliation-list"),
     "strategies": (StrategiesView, "strategy-list"),
     "schema": (SchemaView, "schema"),
 }

@@ -143,6 +143,17 @@ class Migration(migrations.Migration):
                 ("broker_order_id", models.CharField(blank=True, max_length=64)),
                 ("ours", models.CharField(blank=True, max_length=200)),
                 ("theirs", models.CharField(blank=True, max_length=200)),
+                ("our_qty", models.DecimalField(blank=True, decimal_places=9, max_digits=21, null=True)),
+                (
+                    "their_qty",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=9,
+                        help_text="Of a position: signed.",
+                        max_digits=21,
+                        null=True,
+                    ),
+                ),
                 ("done", models.CharField(help_text="What the desk did about it.", max_length=300)),
                 ("found_at", models.DateTimeField()),
                 ("resolved_at", models.DateTimeField(blank=True, null=True)),

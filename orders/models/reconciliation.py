@@ -73,6 +73,10 @@ class ReconciliationFinding(models.Model):
     broker_order_id = models.CharField(max_length=64, blank=True)
     ours = models.CharField(max_length=200, blank=True)
     theirs = models.CharField(max_length=200, blank=True)
+    our_qty = models.DecimalField(max_digits=21, decimal_places=9, null=True, blank=True)
+    their_qty = models.DecimalField(
+        max_digits=21, decimal_places=9, null=True, blank=True, help_text="Of a position: signed."
+    )
     done = models.CharField(max_length=300, help_text="What the desk did about it.")
     found_at = models.DateTimeField()
     resolved_at = models.DateTimeField(null=True, blank=True)

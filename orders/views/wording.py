@@ -21,6 +21,7 @@ SOURCES = {
     "response": "the broker's answer",
     "stream": "the broker's stream",
     "poll": "a question to the broker",
+    "reconciliation": "a comparison with the broker",
     "lookup": "the look-up of an unknown outcome",
     "sweep": "the sweep",
     "operator": "an operator",

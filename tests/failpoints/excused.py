@@ -72,6 +72,10 @@ PASSED_ON: dict[str, tuple[str, str]] = {
         "part of the transaction that compares",
     ),
     "orders/services/reconciliation/findings.py:settle": ("write", "part of the transaction that books"),
+    "orders/services/reconciliation/booking.py:book_difference": (
+        "write",
+        "part of the transaction that judges a position",
+    ),
     "orders/services/reconciliation/outside.py:write_outside_order": (
         "write",
         "part of the transaction that records the finding",

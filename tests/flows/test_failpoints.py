@@ -280,6 +280,8 @@ ELSEWHERE = {
     "sweep.pool.": "the same",
     "sweep.market_hours.": "the same: hours are read for a year ahead",
     "hours.": "the same",
+    "reconcile.": "test_reconciliation passes them: nothing here happens behind the desk's back",
+    "sweep.reconcile.": "upkeep: no order hangs on it",
     "errand.": "no order of these traders gives one: the chaos run",
     "pool.decide.": "the same",
     "orphan.lease.": "needs a lease longer than these 4 s to be found before it ends by itself: the chaos run",

@@ -11,8 +11,9 @@ from django.db.models.functions import Coalesce
 from orders.models import AttentionItem, Execution, Position, ReconciliationFinding, ReconciliationRun
 from orders.reconciliation import TheirBooks, cash_difference
 from orders.services.attention import open_item, settle_items
+from orders.services.reconciliation.booking import BOOKED_PREFIX
 from orders.services.reconciliation.findings import Kind, note_open, plain, settle_gone
-from orders.services.reconciliation.positions import BOOKED_PREFIX, moving_symbols
+from orders.services.reconciliation.positions import moving_symbols
 
 DIFFERING = (Kind.POSITION_DIFFERS, Kind.CORPORATE_ACTION, Kind.ORDER_MISSING)
 

@@ -39,11 +39,12 @@ def note_open(
     ours: str,
     theirs: str,
     done: str,
+    quantities: tuple[Decimal, Decimal] | None = None,
 ) -> ReconciliationFinding | None:
     """Keep a finding that nothing explains yet; the one that is open where it was found before.
 
     None where an operator has accepted this very difference. ``runs_seen`` counts the runs in a row that have found
-    the same.
+    the same. ``quantities``: of a position, ours and the broker's.
     """
     broker_order_id = order.broker_order_id if order else ""
     rows = ReconciliationFinding.objects.filter(
@@ -56,6 +57,7 @@ def note_open(
             return None
         finding = _finding(run, kind, symbol, broker_order_id, ours, theirs, done)
         finding.order = order
+        finding.our_qty, finding.their_qty = quantities or (None, None)
         finding.save(force_insert=True)
         return finding
     if finding.last_run_id == run.pk:
@@ -63,7 +65,8 @@ def note_open(
     same = (finding.ours, finding.theirs) == (ours, theirs)
     finding.runs_seen = finding.runs_seen + 1 if same else 1
     finding.last_run, finding.ours, finding.theirs, finding.done = run, ours, theirs, done
-    finding.save(update_fields=["runs_seen", "last_run", "ours", "theirs", "done"])
+    finding.our_qty, finding.their_qty = quantities or (None, None)
+    finding.save(update_fields=["runs_seen", "last_run", "ours", "theirs", "our_qty", "their_qty", "done"])
     return finding
 
 

@@ -13,22 +13,19 @@ A split or another corporate action is never booked: a person says what is to be
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field, replace
-from decimal import ROUND_HALF_EVEN, Decimal
+from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import Enum, auto
 
 import structlog
 from django.db import transaction
-from django.utils import timezone
 
 from brokers.base import BrokerAdapter
 from brokers.errors import BrokerError
-from brokers.models import BrokerAccount
-from brokers.types import ExecType, ExecutionReport, OrdStatus, OrdType, Side, TimeInForce
+from brokers.types import OrdStatus
 from failpoints import failpoint
 from orders.models import Execution, Order, Position, ReconciliationFinding, ReconciliationRun
 from orders.reconciliation import (
-    BOOKED,
     Holding,
     PositionDifference,
     TheirBooks,
@@ -37,21 +34,18 @@ from orders.reconciliation import (
     position_differences,
 )
 from orders.services.changes import Origin
-from orders.services.executions import Applied, apply_execution_reports
+from orders.services.executions import Applied
 from orders.services.leases import Fence, hold_lease
 from orders.services.positions import lock_position
-from orders.services.reconciliation.findings import Kind, note_open, plain, settle, settle_gone
-from orders.services.reconciliation.outside import SOURCE, write_outside_order
+from orders.services.reconciliation.booking import BOOKED_PREFIX, book_difference
+from orders.services.reconciliation.findings import Kind, note_open, plain, settle_gone
+from orders.services.reconciliation.outside import SOURCE
 from orders.services.retrying import retried
 
 log = structlog.get_logger(__name__)
 
-BOOKED_PREFIX = "reconcile-"
-"""Exec ids of what was booked and not traded begin so."""
-BOOKED_TEXT = "Booked by the comparison with the broker: no execution there explains it."
 AHEAD = dt.timedelta(seconds=60)
 RUNS_BEFORE_BOOKING = 2
-PX_PLACES = Decimal("0.000000001")
 
 
 class Moved(Enum):
@@ -120,7 +114,7 @@ def _judge(
         price = adjusting_price(difference, last_px)
         outcome: Applied | ReconciliationFinding | None = finding
         if finding is not None and _is_confirmed(run, finding) and price is not None:
-            outcome = _book(run, finding, difference, price, fence)
+            outcome = book_difference(finding, run.pk, price, Origin(SOURCE, fence))
         failpoint("reconcile.position.before_commit")
     failpoint("reconcile.position.after_commit")
     return outcome
@@ -134,6 +128,7 @@ def _note(run: ReconciliationRun, difference: PositionDifference) -> Reconciliat
         symbol=difference.symbol,
         ours=_words(difference.ours),
         theirs=_words(difference.theirs),
+        quantities=(difference.ours.qty, difference.theirs.qty),
         done="entries of the account are halted; an operator says what is to become of it"
         if is_split
         else "entries of the account are halted; booked if the next run finds the same",
@@ -145,50 +140,6 @@ def _is_confirmed(run: ReconciliationRun, finding: ReconciliationFinding) -> boo
     if finding.kind != Kind.POSITION_DIFFERS or finding.runs_seen < RUNS_BEFORE_BOOKING:
         return False
     return finding.run_id < run.pk
-
-
-def _book(
-    run: ReconciliationRun,
-    finding: ReconciliationFinding,
-    difference: PositionDifference,
-    price: Decimal,
-    fence: Fence | None,
-) -> Applied | None:
-    """Book an outside order and its execution, both marked as made here, so that our position is the broker's."""
-    report = _booking(run, difference, price)
-    origin = Origin(SOURCE, fence)
-    order = write_outside_order(
-        BrokerAccount.objects.get(pk=run.account_id), report, origin, reason=BOOKED, text=BOOKED_TEXT
-    )
-    applied = apply_execution_reports(
-        [replace(report, cl_ord_id=order.cl_ord_id)], account_id=run.account_id, origin=origin
-    )
-    done = f"booked as {report.side} {plain(abs(difference.qty))} at {plain(price)}, {report.exec_id}"
-    finding.order = order
-    finding.save(update_fields=["order"])
-    settle(finding, done)
-    log.warning("booked what no execution explains", account=str(run.account_id), booked=done)
-    return applied
-
-
-def _booking(run: ReconciliationRun, difference: PositionDifference, price: Decimal) -> ExecutionReport:
-    quantity = abs(difference.qty)
-    return ExecutionReport(
-        exec_type=ExecType.TRADE,
-        ord_status=OrdStatus.FILLED,
-        cl_ord_id="",
-        broker_order_id="",
-        symbol=difference.symbol,
-        side=Side.BUY if difference.qty > 0 else Side.SELL,
-        order_qty=quantity,
-        transact_time=timezone.now(),
-        exec_id=f"{BOOKED_PREFIX}{run.pk}-{difference.symbol}"[:64],
-        last_qty=quantity,
-        last_px=price.quantize(PX_PLACES, ROUND_HALF_EVEN),
-        cum_qty=quantity,
-        ord_type=OrdType.MARKET,
-        time_in_force=TimeInForce.DAY,
-    )
 
 
 def _last_px(adapter: BrokerAdapter, difference: PositionDifference) -> Decimal | None:

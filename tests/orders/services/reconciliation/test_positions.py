@@ -19,6 +19,7 @@ from orders.models import (
     Trade,
 )
 from orders.services.leases import LeaseLost
+from orders.services.reconciliation.booking import book_by_operator
 from orders.services.reconciliation.halts import lift_halt
 from tests.factories.alerts import record_one
 from tests.factories.books import Books, compare
@@ -212,6 +213,28 @@ def test_an_operator_lifts_a_halt_and_the_same_difference_does_not_halt_again(
     books.hold("21", "50")
     compare(desk, fence, books)
     assert AccountHalt.objects.filter(lifted_at=None).count() == 1
+
+
+@pytest.mark.parametrize(("theirs", "avg_px"), [("20", "50"), ("5", "200")])
+def test_an_operator_has_a_split_booked_and_neither_cash_nor_the_outcome_changes(
+    desk: Desk, fence: Fence, theirs: str, avg_px: str
+) -> None:
+    hold(desk, "10")
+    books = Books.of(desk)
+    compare(desk, fence, books)
+    books.hold(theirs, avg_px)
+    compare(desk, fence, books)
+    operator = User.objects.create(username="olga")
+    assert book_by_operator(finding("CORPORATE_ACTION"), operator, Decimal(0), "split")
+    assert not book_by_operator(finding("CORPORATE_ACTION"), operator, Decimal(0), "split")
+    position = Position.objects.get()
+    assert (position.qty, position.cash) == (Decimal(theirs), -1000)
+    assert AccountHalt.objects.get().lifted_at is not None
+    compare(desk, fence, books)
+    assert ReconciliationFinding.objects.count() == 1
+    exit_ = record_one(desk, action="close_long", quantity=None)
+    hear(exit_, make_fill(exit_, theirs, avg_px, exec_id="out"))
+    assert Trade.objects.get().realized_pnl == 0
 
 
 def test_a_worker_whose_lease_has_gone_records_nothing(desk: Desk, fence: Fence, drifted: Books) -> None:
