@@ -156,3 +156,17 @@ def test_a_quote(rig: Rig, adapter: BrokerAdapter) -> None:
     quote = adapter.quote(rig.symbol)
     assert (quote.bid_px, quote.ask_px) == (Decimal("123.45"), Decimal("123.45"))
     assert abs(datetime.now(UTC) - quote.quote_time) < timedelta(minutes=1)
+
+
+def test_what_there_is_to_trade(adapter: BrokerAdapter) -> None:
+    """Nothing may be missing that gates, prices and sizing rely on, whoever the broker is."""
+    reports = adapter.list_instruments()
+    assert reports
+    assert len({report.symbol for report in reports}) == len(reports)
+    for report in reports:
+        assert report.symbol and report.currency
+        starts = [start for start, _ in report.ticks]
+        assert starts == sorted(starts) and starts[0] == 0
+        assert all(tick > 0 for _, tick in report.ticks)
+        assert min(report.lot_step, report.short_step, report.min_qty, report.multiplier) > 0
+    assert any(report.tradable for report in reports)
