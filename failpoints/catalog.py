@@ -48,6 +48,7 @@ POINTS: dict[str, str] = {
     "undo.after_commit": "a sending that did not happen is taken back",
     "unknown.after_commit": "the outcome is recorded as unknown",
     "postpone.after_commit": "an order whose account cannot be opened is put off",
+    "unsized.after_commit": "an order is put off because there is no price or equity to size it by",
     "deny.before_commit": "an order that was never sent is refused, not committed",
     "deny.after_commit": "an order that was never sent is refused",
     "attention.before": "the operators are about to be told of something",

@@ -369,7 +369,7 @@ def put_off_sizing(order_id: uuid.UUID, why: str, *, seconds: float, fence: Fenc
         change.set(eligible_at=now + dt.timedelta(seconds=seconds), text=f"Not sized yet: {why}"[:500])
         change.note("NotSizedYet", at=now, data={"why": why[:200]})
         change.save()
-    failpoint("postpone.after_commit")
+    failpoint("unsized.after_commit")
 
 
 @retried

@@ -130,9 +130,10 @@ class Load:
     def insist(self, kind: str, trader: Trader, path: str, body: Mapping[str, Any], target: str = "") -> Sent:
         """Ask for one thing besides, again and again until an answer comes that is no 5xx; return that one.
 
-        Raises TimeoutError where none comes in time.
+        An alert gets the key as its id. Raises TimeoutError where no answer comes in time.
         """
-        wish = Wish(kind, trader, f"chaos-{self._seed}-{next(self._numbers)}", path, body, target)
+        key = f"chaos-{self._seed}-{next(self._numbers)}"
+        wish = Wish(kind, trader, key, path, {**body, "id": key} if kind == "alert" else body, target)
         if self._loop is None:
             raise RuntimeError("the load has not begun")
         asked = asyncio.run_coroutine_threadsafe(self._insist(wish), self._loop)

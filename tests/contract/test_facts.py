@@ -174,3 +174,17 @@ def test_quotes_of_several_symbols_in_one_call(rig: Rig, adapter: BrokerAdapter)
     quotes = adapter.quotes([rig.symbol, rig.symbol, "BTC/USD"])
     assert [(quote.symbol, quote.bid_px) for quote in quotes] == [(rig.symbol, Decimal("123.45"))]
     assert adapter.quotes([]) == []
+
+
+def test_what_there_is_to_trade(adapter: BrokerAdapter) -> None:
+    """Nothing may be missing that gates, prices and sizing rely on, whoever the broker is."""
+    reports = adapter.list_instruments()
+    assert reports
+    assert len({report.symbol for report in reports}) == len(reports)
+    for report in reports:
+        assert report.symbol and report.currency
+        starts = [start for start, _ in report.ticks]
+        assert starts == sorted(starts) and starts[0] == 0
+        assert all(tick > 0 for _, tick in report.ticks)
+        assert min(report.lot_step, report.short_step, report.min_qty, report.multiplier) > 0
+    assert any(report.tradable for report in reports)

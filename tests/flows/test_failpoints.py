@@ -126,6 +126,17 @@ def spoil(floor: ArmedFloor, trader: Trader, sealed: str) -> None:
     )
 
 
+def sized_entries(trial: Trial) -> None:
+    """Have an entry sized by its worker, which gets no quote at first; three shares are what the rule is cut to."""
+    floor, trader = trial.floor, trial.floor.trader()
+    rule = "sizing_method = 'PERCENT_OF_EQUITY', sizing_value = 50, max_quantity = 3"
+    floor.desk_rows(f"UPDATE orders_strategy SET {rule} WHERE user_id = %s RETURNING id", trader.user_id)
+    match = {"account_id": trader.venue_account, "method": "GET", "path": "/v2/stocks*"}
+    fault = {"match": match, "count": 1, "fault": {"kind": "error_before", "status": 503}}
+    floor.venue("POST", "/control/faults", fault)
+    trial.deliver(trader, quantity=None)
+
+
 def resting_orders(trial: Trial) -> None:
     """Have an order rest until it is checked, and cut its stream."""
     trader, order_id = trial.resting()
@@ -243,6 +254,7 @@ STIMULI: dict[str, tuple[Callable[[Trial], None], list[str]]] = {
     ),
     "refusals": (refusals, ["undo.before_commit", "undo.after_commit"]),
     "locked accounts": (locked_accounts, ["attention.before", "postpone.after_commit"]),
+    "sized entries": (sized_entries, ["sizing.account", "unsized.after_commit"]),
     "resting orders": (resting_orders, ["check.before", "check.after", "check.noted", "gap.marked"]),
     "silent streams": (silent_streams, ["fills.after"]),
     "cancels and replaces": (
@@ -289,6 +301,8 @@ ELSEWHERE = {
     "orphan.replies.": "the same",
     "orphan.healed.": "the same",
     "attention.settled": "the same",
+    "instruments.": "the same",
+    "sweep.instruments.": "the same",
     "dead_letter.": "a task that failed three times; its order is due all the same",
 }
 

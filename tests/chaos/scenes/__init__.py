@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.chaos.scenes import fleet, orders, requests, upkeep
+from tests.chaos.scenes import fleet, orders, requests, sizing, upkeep
 from tests.chaos.scenes.scene import Scene
 
 Play = Callable[[Scene], None]
@@ -24,6 +24,7 @@ SCENES: dict[str, Play] = {
     "fills.": orders.lost_answers,
     "gap.": requests.cut_streams,
     "hours.": upkeep.market_hours,
+    "instruments.": sizing.instruments,
     "lease.after_release": fleet.fleet_ends,
     "lease.after_retake": fleet.lost_leases,
     "lease.before_release": fleet.fleet_ends,
@@ -45,11 +46,14 @@ SCENES: dict[str, Play] = {
     "resolve.never_sent.": orders.never_sent,
     "send.duplicate": orders.send_duplicate,
     "shrink.": fleet.pool_target,
+    "sizing.": sizing.sized_entries,
     "stop.": fleet.fleet_ends,
+    "sweep.instruments.": sizing.instruments,
     "sweep.pool.": fleet.pool_target,
     "sweep.": upkeep.sweeps_come_by,
     "undo.": orders.put_back,
     "unknown.": orders.lost_answers,
+    "unsized.": sizing.sized_entries,
     "wedged.": fleet.wedged,
 }
 """Which scene leads past a point, by how its name begins; the first that fits."""
