@@ -104,7 +104,6 @@ POINTS: dict[str, str] = {
     "sweep.valuation.before": "the sweep for values holds its lock, no errand is written",
     "valuation.errands": "the errands for quotes are written, not committed",
     "sweep.valuation.after": "the bells of those who hold something are rung",
-    "quotes.wanted": "an errand for quotes is written, perhaps not committed",
     "quotes.before": "a worker is about to ask its broker for quotes",
     "quotes.after": "the broker has answered with quotes, none is kept",
     "quotes.before_commit": "quotes are written, not committed",

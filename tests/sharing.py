@@ -38,6 +38,7 @@ PIECES = {
     "the armed desk": ("tests/flows/test_failpoints.py", "tests/flows/test_fencing.py"),
     "chaos": ("tests/chaos/test_chaos.py",),
     "comparing": ("tests/flows/test_reconciliation.py",),
+    "the exit monitor": ("tests/flows/test_exit_monitor.py",),
     "maintenance": ("tests/flows/test_maintenance.py",),
     "the commands": ("tests/desk/test_lifecycle.py",),
     "the browser": ("tests/pages/browser/",),

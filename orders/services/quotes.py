@@ -50,7 +50,6 @@ def want_quotes(account: BrokerAccount, symbols: Iterable[str]) -> None:
             cursor.execute(WANT, [account.pk, symbol])
         if wanted:
             write_errand(user_id=account.user_id, account_id=account.pk, kind=Errand.Kind.QUOTES)
-        failpoint("quotes.wanted")
 
 
 def fresh_quote(account: BrokerAccount, symbol: str, max_age: dt.timedelta) -> Quote | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.chaos.scenes import fleet, orders, requests, sizing, upkeep
+from tests.chaos.scenes import fleet, orders, requests, rules, sizing, upkeep
 from tests.chaos.scenes.scene import Scene
 
 Play = Callable[[Scene], None]
@@ -21,6 +21,7 @@ SCENES: dict[str, Play] = {
     "dead_letter.": upkeep.dead_letter,
     "deny.": orders.put_back,
     "disowned.": fleet.disowned,
+    "exit_rule.": rules.rule_closes,
     "fills.": orders.lost_answers,
     "gap.": requests.cut_streams,
     "hours.": upkeep.market_hours,
@@ -38,6 +39,7 @@ SCENES: dict[str, Play] = {
     "orphan.": upkeep.sweeps_come_by,
     "pool.": fleet.pool_target,
     "postpone.": orders.unusable_account,
+    "quotes.": rules.rule_closes,
     "reap.": fleet.worker_dies,
     "replaced.": requests.late_replace,
     "request.check.": requests.lost_cancel,
@@ -54,6 +56,7 @@ SCENES: dict[str, Play] = {
     "undo.": orders.put_back,
     "unknown.": orders.lost_answers,
     "unsized.": sizing.sized_entries,
+    "valuation.": rules.rule_closes,
     "wedged.": fleet.wedged,
 }
 """Which scene leads past a point, by how its name begins; the first that fits."""
