@@ -17,8 +17,17 @@ from orders.models import Strategy
 class StrategyAdmin(admin.ModelAdmin):
     """A strategy is made by a service, which gives it its token and secret; here it is adjusted."""
 
-    list_display = ("name", "user", "webhook", "symbols", "paused", "queues_for_open", "created_at")
-    list_filter = ("paused", "queues_for_open")
+    list_display = (
+        "name",
+        "user",
+        "webhook",
+        "symbols",
+        "trade_style",
+        "paused",
+        "queues_for_open",
+        "created_at",
+    )
+    list_filter = ("paused", "trade_style", "demands_protection", "queues_for_open")
     list_select_related = ("user",)
     search_fields = ("name", "user__username")
     ordering = ("user__username", "name")
@@ -29,6 +38,9 @@ class StrategyAdmin(admin.ModelAdmin):
         "accounts",
         "allowed_symbols",
         "default_quantity",
+        "trade_style",
+        "takes_profit",
+        "demands_protection",
         "queues_for_open",
         "paused",
         "created_at",
