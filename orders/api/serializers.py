@@ -44,7 +44,9 @@ class OrderSerializer(serializers.Serializer[Order]):
     position_effect = serializers.ChoiceField([str(effect) for effect in PositionEffect])
     exit_reason = serializers.ChoiceField(ExitReason.choices, allow_null=True, help_text="Of an exit.")
     leg = serializers.ChoiceField(Leg.choices, allow_null=True, help_text="Of a protective exit: which.")
-    parent = serializers.UUIDField(allow_null=True, help_text="The order for whose sake the desk made it.")
+    parent = serializers.UUIDField(  # type: ignore[assignment]
+        allow_null=True, help_text="The order for whose sake the desk made it."
+    )
     protection = serializers.DictField(
         allow_null=True, help_text="Of an entry: the protective exits that come with it."
     )

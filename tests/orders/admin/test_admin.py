@@ -148,7 +148,7 @@ def test_a_strategy_is_given_accounts_of_its_own_trader_only(operator: Client, e
     assert strategy is not None
     page = url(Strategy, "change", strategy.pk)
     assert "Bobs" not in operator.get(page).content.decode()
-    data = {"name": "Breakout", "accounts": [str(foreign.pk)], "allowed_symbols": ""}
+    data = {"name": "Breakout", "accounts": [str(foreign.pk)], "allowed_symbols": "", "trade_style": "DAY"}
     assert operator.post(page, data).status_code == 200  # shown again, with an error
     assert list(strategy.accounts.all()) == [everything.account]
     data["accounts"] = [str(everything.account_id)]
