@@ -35,7 +35,11 @@ PIECES = {
         "tests/flows/test_sizing.py",
         "tests/flows/test_worker_death.py",
     ),
-    "the armed desk": ("tests/flows/test_failpoints.py", "tests/flows/test_fencing.py"),
+    "the armed desk": (
+        "tests/flows/test_failpoints.py",
+        "tests/flows/test_fencing.py",
+        "tests/flows/test_protection.py",
+    ),
     "chaos": ("tests/chaos/test_chaos.py",),
     "comparing": ("tests/flows/test_reconciliation.py",),
     "the exit monitor": ("tests/flows/test_exit_monitor.py",),

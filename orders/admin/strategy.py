@@ -24,11 +24,12 @@ class StrategyAdmin(admin.ModelAdmin):
         "webhook",
         "symbols",
         "sizing_method",
+        "trade_style",
         "paused",
         "queues_for_open",
         "created_at",
     )
-    list_filter = ("paused", "queues_for_open", "sizing_method")
+    list_filter = ("paused", "trade_style", "demands_protection", "sizing_method", "queues_for_open")
     list_select_related = ("user",)
     search_fields = ("name", "user__username")
     ordering = ("user__username", "name")
@@ -39,6 +40,9 @@ class StrategyAdmin(admin.ModelAdmin):
         "accounts",
         "allowed_symbols",
         *SIZING_FIELDS,
+        "trade_style",
+        "takes_profit",
+        "demands_protection",
         "queues_for_open",
         "paused",
         "created_at",

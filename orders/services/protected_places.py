@@ -109,17 +109,34 @@ def _exit_under_way(position: Position) -> bool:
 
 
 def _wanted(entry: Order, position: Position) -> tuple[StopTerms | None, Decimal | None]:
-    """Return stop and target at their prices; what the trader has canceled by hand is not put back."""
+    """Return stop and target at their prices; what the trader has canceled or moved by hand is left so."""
     protection = protection_from_dict(entry.protection or {})
     given_up = _given_up(entry)
     entry_px, is_long = entry.avg_px or Decimal(0), position.qty > 0
     tick = usual_tick(entry_px)
     stop = stop_terms(protection, entry_px=entry_px, is_long=is_long, tick=tick)
     target = target_px(protection, entry_px=entry_px, is_long=is_long, tick=tick)
+    moved = _moved(entry)
+    if stop is not None and not stop.is_trailing and Leg.STOP_LOSS in moved:
+        stop = StopTerms(stop_px=moved[Leg.STOP_LOSS])
     return (
         None if Leg.STOP_LOSS in given_up else stop,
-        None if Leg.TAKE_PROFIT in given_up else target,
+        None if Leg.TAKE_PROFIT in given_up or target is None else moved.get(Leg.TAKE_PROFIT, target),
     )
+
+
+def _moved(entry: Order) -> dict[str, Decimal]:
+    """Return the prices to which the trader has moved exits by hand, by kind of exit: the last of each."""
+    replaces = OrderRequest.objects.filter(
+        order__parent=entry,
+        order__leg__in=list(Leg),
+        kind=OrderRequest.Kind.REPLACE,
+        status=OrderRequest.Status.ACCEPTED,
+        source__in=BY_HAND,
+    )
+    rows = replaces.order_by("id").values_list("order__leg", "stop_px", "price")
+    prices = ((leg, stop_px if leg == Leg.STOP_LOSS else price) for leg, stop_px, price in rows)
+    return {leg: price for leg, price in prices if price is not None}
 
 
 def _given_up(entry: Order) -> set[str]:

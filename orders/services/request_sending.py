@@ -284,7 +284,9 @@ def _is_ready(request: OrderRequest, order: Order) -> bool:
     state = state_of(order)
     if request.kind == Kind.CANCEL:
         return state.at_broker and bool(order.broker_order_id)
-    return state.phase is Phase.NEW and bool(order.broker_order_id) and not state.open_requests
+    # The stop of an OCO is held as long as its target works, and can be changed all the same.
+    works = state.phase is Phase.NEW or (order.sent_with_id is not None and state.at_broker)
+    return works and bool(order.broker_order_id) and not state.open_requests
 
 
 def _wait(request: OrderRequest, order: Order, now: dt.datetime, fence: Fence) -> Applied | None:

@@ -202,3 +202,41 @@ def test_an_unprotected_position_is_alarmed(pitch: Pitch) -> None:
     pitch.floor.wait_filled(pitch.trader, pitch.enter())
     items = wait_until("the operators are told", pitch.attention, seconds=30)
     assert [item["kind"] for item in items] == ["UNPROTECTED"]
+
+
+def test_both_exits_filled_at_once_are_taken_back(pitch: Pitch) -> None:
+    """The broker may fill both when the price leaps over them: Alpaca warns of it, and the venue can be told to."""
+    pitch.floor.wait_filled(pitch.trader, pitch.enter("1"))
+    pitch.floor.arm("protect.after_commit", "stop")
+    pitch.enter("9", **BOTH)
+    pid = pitch.floor.wait_stopped("protect.after_commit")
+    race = {"match": {"account_id": pitch.trader.venue_account}, "fault": {"kind": "leg_race"}, "count": 2}
+    pitch.floor.venue("POST", "/control/faults", race)
+    pitch.floor.wake(pid)
+    pitch.wait_covered("10")
+    pitch.price("105")
+    wait_until("the target is filled", lambda: len(pitch.floor.ledger(pitch.trader, "fill")) == 3)
+    pitch.price("97")
+
+    def flat() -> bool:
+        rows = pitch.floor.desk_rows(
+            "SELECT qty FROM orders_position WHERE user_id = %s", pitch.trader.user_id
+        )
+        return [row["qty"] for row in rows] == [0] and not pitch.legs()
+
+    wait_until("the operators are told", lambda: "OVERCLOSED" in {item["kind"] for item in pitch.attention()})
+    wait_until("nothing is left open", flat, seconds=30)
+    assert {row["ord_status"] for row in pitch.legs(ended=True).values()} == {"FILLED"}
+
+
+@pytest.mark.parametrize("first", ["97", "105"])
+def test_stop_and_target_touched_in_the_same_second(pitch: Pitch, first: str) -> None:
+    pitch.enter(**BOTH)
+    pitch.wait_covered("10")
+    second = "105" if first == "97" else "97"
+    for price in (first, second, first, second):
+        pitch.price(price)
+    trade = pitch.wait_trade("STOPPED_OUT" if first == "97" else "PROFIT_TAKEN")
+    assert trade["exit_qty"] == 10
+    pitch.wait_none_open()
+    assert len(pitch.floor.ledger(pitch.trader, "fill")) == 2, "one entry, one exit"

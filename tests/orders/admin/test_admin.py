@@ -153,6 +153,7 @@ def test_a_strategy_is_given_accounts_of_its_own_trader_only(operator: Client, e
         "accounts": [str(foreign.pk)],
         "allowed_symbols": "",
         "sizing_method": "FIXED",
+        "trade_style": "DAY",
     }
     assert operator.post(page, data).status_code == 200  # shown again, with an error
     assert list(strategy.accounts.all()) == [everything.account]

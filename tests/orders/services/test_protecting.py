@@ -9,13 +9,14 @@ from django.utils import timezone
 
 from brokers.paper.factory import CAPABILITIES
 from brokers.types import Capabilities, ExecType, ExecutionReport, OrdStatus, Side
+from orders.intake.replace_request import ReplaceTerms
 from orders.models import AttentionItem, Errand, ExitReason, Leg, Order, OrderRequest, Position, Trade
 from orders.selectors import errands_due, unsent_orders
 from orders.services.leases import Fence, LeaseLost
 from orders.services.lookup import look_up_order
 from orders.services.protecting import protect_position
 from orders.services.request_sending import send_request
-from orders.services.requests import Asked, record_cancel
+from orders.services.requests import Asked, record_cancel, record_replace
 from orders.services.tending import tend_position
 from tests.factories.adapters import ScriptedAdapter
 from tests.factories.alerts import record_one
@@ -348,6 +349,25 @@ def test_a_leg_canceled_by_hand_is_not_put_back(desk: Desk, fence: Fence) -> Non
     hear(stop, stop_report(stop, ExecType.CANCELED))
     protect(desk, fence)
     assert set(legs(desk)) == {"STOP_LOSS"}
+
+
+def test_a_stop_moved_by_hand_stays_where_it_was_put(desk: Desk, fence: Fence) -> None:
+    desk.strategy.takes_profit = False
+    desk.strategy.save()
+    entered(desk, fence)
+    protect(desk, fence)
+    stop = legs(desk)["STOP_LOSS"]
+    send_order(stop, fence, accepting(stop))
+    asked = Asked(user_id=desk.user.id, order_id=stop.id, source="api", received_at=timezone.now())  # type: ignore[arg-type]
+    request = record_replace(asked, ReplaceTerms(stop_px=Decimal(99)), statement_timeout_ms=2500)
+    adapter = ScriptedAdapter(
+        replace=lambda command: make_report(stop, ExecType.NEW, cl_ord_id=request.cl_ord_id)
+    )
+    send_request(request.id, adapter=adapter, fence=fence, before_send=lambda: None)  # type: ignore[arg-type]
+    assert protect(desk, fence) is None
+    stop.refresh_from_db()
+    assert stop.stop_px == 99
+    assert OrderRequest.objects.count() == 1
 
 
 def test_what_the_broker_ends_by_itself_is_put_back(desk: Desk, fence: Fence) -> None:
