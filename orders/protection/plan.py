@@ -233,7 +233,7 @@ def _change(place: Place, wish: _Wish, legs: Sequence[OpenLeg], rules: Rules) ->
     """Replace a leg that stands alone, where the broker can: so the position is never without it."""
     leg = legs[0]
     whole = _is_whole(place.qty) and _is_whole(leg.cum_qty)
-    alone = len(legs) == 1 and leg.pair is None and leg.state is LegState.WORKING
+    alone = wish.kinds == {leg.kind} and leg.pair is None and leg.state is LegState.WORKING
     if not (alone and rules.replaces and leg.replaceable and (whole or not rules.hold_shares)):
         return []
     changed = not _terms_fit(wish, leg)

@@ -34,12 +34,17 @@ BY_HAND = (Source.DASHBOARD, Source.API)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a look has found; ``refusal`` tells of exits that the broker would not have."""
+    """What a look has found.
+
+    ``refusal`` tells of exits that the broker would not have; ``target_in_seconds``: it would not have the target
+    beside the stop, which is placed alone until then.
+    """
 
     place: Place
     entry: Order | None = None
     overclosed_by: Order | None = None
     refusal: str = ""
+    target_in_seconds: float = 0.0
 
 
 def open_legs(account_id: uuid.UUID, symbol: str) -> list[Order]:
@@ -61,16 +66,17 @@ def look_at_place(position: Position, legs: Sequence[Order]) -> Found:
         return Found(place, overclosed_by=overclosed_by)
     stop, target = _wanted(entry, position)
     refusals = _refusals(entry)
+    target_in = 0.0 if stop is None or target is None else _target_in_seconds(refusals)
     place = Place(
         position=position.qty,
         stop=stop,
-        target=target,
+        target=None if target_in else target,
         legs=seen,
         exit_under_way=under_way,
         place_in_seconds=_pause_seconds(refusals),
         resize_in_seconds=0.0 if entry.ended else _churn_seconds(legs),
     )
-    return Found(place, entry, refusal=_refusal_words(refusals))
+    return Found(place, entry, refusal=_refusal_words(refusals), target_in_seconds=target_in)
 
 
 def protected_entry(trade: Trade) -> Order | None:
@@ -245,6 +251,14 @@ def _pause_seconds(refusals: Sequence[Order]) -> float:
         return 0.0
     pause = min(2.0 ** min(len(refusals) - 1, 6), LONGEST_PAUSE_SECONDS)
     return _left(refusals[0].transact_time or refusals[0].recorded_at, pause)
+
+
+def _target_in_seconds(refusals: Sequence[Order]) -> float:
+    """Return how long a target that the broker has refused is left out: a stop by itself is worth more than neither."""
+    last = next((one for one in refusals if one.leg == Leg.TAKE_PROFIT), None)
+    if last is None or last.ord_status != OrdStatus.REJECTED:
+        return 0.0
+    return _left(last.recorded_at, REFUSALS_COUNT_FOR.total_seconds())
 
 
 def _refusal_words(refusals: Sequence[Order]) -> str:

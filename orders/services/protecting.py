@@ -78,6 +78,8 @@ def _protect(
         open_item(AttentionItem.Kind.UNPROTECTED, order=found.entry, detail=found.refusal)
     by_id = {leg.id: leg for leg in legs}
     waits = [_carry_out(step, found, account, by_id, capabilities) for step in steps]
+    if found.target_in_seconds and not steps:
+        waits.append(found.target_in_seconds)
     return Protected(again_in_seconds=min((wait for wait in waits if wait is not None), default=None))
 
 

@@ -204,6 +204,13 @@ def lost_cancels(trial: Trial) -> None:
     trial.floor.wait_status(order_id, "CANCELED", seconds=PATIENCE_SECONDS)
 
 
+def protected_entries(trial: Trial) -> None:
+    """Have an entry bring protective exits that no price here touches, and the sweep look at them."""
+    exits = {"stop_loss": {"percent": "60"}, "take_profit": {"percent": "300"}}
+    trial.deliver(trial.floor.trader(), **exits)
+    time.sleep(1)
+
+
 STIMULI: dict[str, tuple[Callable[[Trial], None], list[str]]] = {
     "workers": (
         alerts,
@@ -270,6 +277,17 @@ STIMULI: dict[str, tuple[Callable[[Trial], None], list[str]]] = {
     ),
     "lost cancels": (lost_cancels, ["request.check.noted"]),
     "stale entries": (stale_entries, ["deny.before_commit", "deny.after_commit"]),
+    "protected entries": (
+        protected_entries,
+        [
+            "protect.before",
+            "protect.before_commit",
+            "protect.after_commit",
+            "sweep.protection.before",
+            "protect.watched",
+            "sweep.protection.after",
+        ],
+    ),
     "a fleet that stops": (fleet_stops, ["lease.before_release", "lease.after_release", "stop.after_term"]),
 }
 
@@ -282,6 +300,8 @@ ELSEWHERE = {
     "replaced.": "needs a replace that is accepted after it was given up: the chaos run",
     "wedged.": "needs a worker that stands still for 90 s here: the chaos run",
     "disowned.": "needs a worker that stays without its lease: the chaos run",
+    "lookup.stop.": "needs an OCO whose answer is lost, and whose target the stream names",
+    "protect.deferred": "needs an exit that is refused: test_protection has one; it is only looked at sooner",
     "lookup.listed": "class C only; these traders' broker takes an id once",
     "lookup.fills": "the same",
     "adopt.": "an operator settles what class C leaves open",

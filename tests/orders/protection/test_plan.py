@@ -4,7 +4,7 @@ import uuid
 from dataclasses import replace
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brokers.types import Side
@@ -115,6 +115,7 @@ def carried_out(place: Place, step: Step, rules: Rules) -> Place:
         old = legs[step.leg]
         assert rules.replaces
         assert old.pair is None, "an OCO cannot be replaced"
+        assert (step.order_qty, step.stop_px, step.price) != (None, None, None), "nothing would change"
         qty = old.leaves_qty if step.order_qty is None else step.order_qty - old.cum_qty
         stop = old.stop if step.stop_px is None else StopTerms(stop_px=step.stop_px)
         legs[old.id] = replace(old, leaves_qty=qty, stop=stop, price=step.price or old.price)
@@ -141,6 +142,7 @@ def assert_sound(place: Place) -> None:
         assert leg.leaves_qty > 0
 
 
+@settings(max_examples=1500, deadline=None)
 @given(places, st.sampled_from(RULES))
 def test_a_plan_ends_with_exits_that_equal_the_position(place: Place, rules: Rules) -> None:
     place = replace(place, exit_under_way=False)

@@ -75,7 +75,7 @@ def test_what_the_broker_cannot_place_is_refused_by_field(
     with pytest.raises(ProblemError) as refused:
         pass_gates(desk.strategy, [desk.account], make_alert(desk, **fields))
     problem = refused.value.problem
-    assert problem.type is ProblemType.INVALID_ALERT
+    assert problem.kind is ProblemType.INVALID_ALERT
     assert {error.field for error in problem.errors} == named
 
 

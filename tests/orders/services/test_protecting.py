@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from brokers.paper.factory import CAPABILITIES
-from brokers.types import Capabilities, ExecType, ExecutionReport, OrdStatus, Side
+from brokers.types import Capabilities, ExecType, ExecutionReport, IdempotencyClass, OrdStatus, Side
 from orders.intake.replace_request import ReplaceTerms
 from orders.models import AttentionItem, Errand, ExitReason, Leg, Order, OrderRequest, Position, Trade
 from orders.selectors import errands_due, unsent_orders
@@ -292,7 +292,17 @@ def test_a_refused_pair_is_told_of_and_tried_again(desk: Desk, fence: Fence) -> 
         transact_time=timezone.now() - timezone.timedelta(seconds=2)
     )
     protect_position(account_id=desk.account.id, symbol="AAPL", capabilities=CAPABILITIES, fence=fence)
-    assert len(legs(desk)) == 2
+    assert set(legs(desk)) == {"STOP_LOSS"}, "the stop by itself, rather than neither"
+    stop = legs(desk)["STOP_LOSS"]
+    send_order(stop, fence, accepting(stop))
+    wait = protect(desk, fence)
+    assert wait is not None
+    assert 500 < wait <= 600, "then the target is tried again"
+    Order.objects.filter(leg="TAKE_PROFIT").update(
+        recorded_at=timezone.now() - timezone.timedelta(minutes=11)
+    )
+    protect_position(account_id=desk.account.id, symbol="AAPL", capabilities=CAPABILITIES, fence=fence)
+    assert OrderRequest.objects.get().order == stop
 
 
 def test_a_pair_that_was_not_sent_waits_together(desk: Desk, fence: Fence) -> None:
@@ -322,6 +332,21 @@ def test_an_unknown_pair_is_looked_up_by_its_target(desk: Desk, fence: Fence) ->
     target.refresh_from_db()
     assert (target.ord_status, stop.ord_status, stop.broker_order_id) == ("NEW", "PENDING_NEW", "venue-stop")
     assert adapter.asked == [target.cl_ord_id]
+
+
+def test_an_unknown_pair_at_a_broker_that_only_correlates_ids_is_told_of_at_once(
+    desk: Desk, fence: Fence
+) -> None:
+    entered(desk, fence)
+    protect(desk, fence)
+    target = legs(desk)["TAKE_PROFIT"]
+    submit(target, ScriptedAdapter(submit=UNKNOWN, idempotency_class=IdempotencyClass.C), fence)
+    target.refresh_from_db()
+    adapter = ScriptedAdapter(idempotency_class=IdempotencyClass.C)
+    look_up_order(target, adapter=adapter, fence=fence)  # type: ignore[arg-type]
+    item = AttentionItem.objects.get(kind=AttentionItem.Kind.OUTCOME_UNKNOWN)
+    assert item.order == target
+    assert legs(desk)["STOP_LOSS"].ord_status == "SUBMITTED", "never sent again"
 
 
 def test_a_stop_whose_name_got_lost_is_found_through_its_target(desk: Desk, fence: Fence) -> None:
