@@ -399,6 +399,7 @@ SPECTACULAR_SETTINGS = {
         "RequestStatusEnum": "orders.models.OrderRequest.Status",
         "TradeStatusEnum": "orders.models.Trade.Status",
         "FindingKindEnum": "orders.models.ReconciliationFinding.Kind",
+        "RequestKindEnum": "orders.models.OrderRequest.Kind",
     },
 }
 

@@ -1,5 +1,6 @@
 """What happens behind a desk's back is seen, recorded and counted, whoever dies meanwhile; through real processes."""
 
+import datetime as dt
 import shutil
 import tempfile
 import uuid
@@ -94,14 +95,14 @@ def ask_to_compare(floor: ArmedFloor, trader: Trader) -> None:
 
 
 def compare(floor: ArmedFloor, trader: Trader) -> Row:
-    """Have the account compared once more, and return that run."""
-    before = len(floor.desk_rows(RUNS, trader.user_id))
+    """Have the account compared, and return a run that has begun since: one may have been under way."""
+    asked_at = dt.datetime.now(dt.UTC)
     ask_to_compare(floor, trader)
-    runs = wait_until(
-        "the account is compared",
-        lambda: rows if len(rows := floor.desk_rows(RUNS, trader.user_id)) > before else None,
-    )
-    return dict(runs[-1])
+
+    def begun_since() -> list[Row]:
+        return [run for run in floor.desk_rows(RUNS, trader.user_id) if run["started_at"] > asked_at]
+
+    return wait_until("the account is compared", begun_since)[-1]
 
 
 def assert_closed(floor: ArmedFloor, trader: Trader, pnl: int) -> None:

@@ -20,7 +20,6 @@ from orders.services.executions import Applied, apply_execution_reports
 from orders.services.leases import Fence
 from orders.services.links import order_of_link
 from orders.services.reconciliation.findings import Kind, note_done, note_open, plain, settle_gone
-from orders.services.reconciliation.outside import SOURCE
 from orders.services.retrying import retried
 from orders.services.trouble import TROUBLE
 
@@ -89,7 +88,9 @@ def _take(run: ReconciliationRun, reports: Sequence[ExecutionReport], fence: Fen
         if order is None:
             return None  # an outside order that could not be recorded
         ours = _words(order.ord_status, order.cum_qty)
-        applied = apply_execution_reports(reports, account_id=run.account_id, origin=Origin(SOURCE, fence))
+        applied = apply_execution_reports(
+            reports, account_id=run.account_id, origin=Origin("reconciliation", fence)
+        )
         if applied is not None and applied.changed and _is_late(reports):
             _note(run, applied.order, reports, ours)
         failpoint("reconcile.facts.before_commit")

@@ -31,8 +31,6 @@ from orders.state import OrderState, Replaced
 
 log = structlog.get_logger(__name__)
 
-SOURCE = "reconciliation"
-
 
 def take_outside_orders(
     run: ReconciliationRun, books: TheirBooks, *, adapter: BrokerAdapter, fence: Fence
@@ -105,7 +103,7 @@ def _take(
             return None  # recorded meanwhile
         if original is None and is_of_unnamed_leg(account.pk, report):
             return None  # the stop of an OCO of ours, whose id its look-up is about to tell
-        origin, ours = Origin(SOURCE, fence), _terms(original)
+        origin, ours = Origin("reconciliation", fence), _terms(original)
         if original is None:
             write_outside_order(account, report, origin)
         else:

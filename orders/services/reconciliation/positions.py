@@ -39,7 +39,6 @@ from orders.services.leases import Fence, hold_lease
 from orders.services.positions import lock_position
 from orders.services.reconciliation.booking import BOOKED_PREFIX, book_difference
 from orders.services.reconciliation.findings import Kind, note_open, plain, settle_gone
-from orders.services.reconciliation.outside import SOURCE
 from orders.services.retrying import retried
 
 log = structlog.get_logger(__name__)
@@ -114,7 +113,7 @@ def _judge(
         price = adjusting_price(difference, last_px)
         outcome: Applied | ReconciliationFinding | None = finding
         if finding is not None and _is_confirmed(run, finding) and price is not None:
-            outcome = book_difference(finding, run.pk, price, Origin(SOURCE, fence))
+            outcome = book_difference(finding, run.pk, price, Origin("reconciliation", fence))
         failpoint("reconcile.position.before_commit")
     failpoint("reconcile.position.after_commit")
     return outcome
