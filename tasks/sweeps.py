@@ -13,6 +13,7 @@ from orders.services.pool import decide_target
 from orders.services.reconciliation.asking import ask_due
 from orders.services.sweeping import sweep_lock
 from orders.services.unprotected import watch_protection
+from orders.services.unseen_positions import watch_unseen_positions
 from orders.services.valuation import write_valuation_errands
 from tasks.dispatch import nudge
 from tasks.orphans import hand_out_cases
@@ -42,6 +43,7 @@ def valuation() -> None:
             return
         failpoint("sweep.valuation.before")
         settle_alarms()
+        watch_unseen_positions()
         traders = write_valuation_errands()
     for user_id in traders:
         nudge(user_id)

@@ -50,7 +50,7 @@ def watch_position(position: Position, fence: Fence) -> Order | None:
     Safe to call at any time and by any number of processes: one exit is placed. Notes whether a quote is missing.
     """
     verdict = judge(position, timezone.now())
-    _note_staleness(position, stale=verdict.stale)
+    note_staleness(position, stale=verdict.stale)
     return None if verdict.rule is None else _close(position, fence)
 
 
@@ -140,7 +140,8 @@ def _is_put_off(position: Position, trade: Trade) -> bool:
     return timezone.now() < last.recorded_at + dt.timedelta(seconds=wait)
 
 
-def _note_staleness(position: Position, *, stale: bool) -> None:
+def note_staleness(position: Position, *, stale: bool) -> None:
+    """Note since when a rule of the position's has waited for a fresh quote, or that none waits."""
     if stale != (position.stale_since is not None):
         position.stale_since = timezone.now() if stale else None
         Position.objects.filter(pk=position.pk).update(stale_since=position.stale_since)

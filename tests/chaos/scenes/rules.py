@@ -19,9 +19,9 @@ INSERT INTO orders_exitrules (user_id, stands_alone, profit_target_pct, updated_
 ON CONFLICT DO NOTHING
 """
 _UNSET = "DELETE FROM orders_exitrules WHERE user_id = %s"
-_HELD = "SELECT FROM orders_position WHERE user_id = %s AND symbol = %s AND qty <> 0"
+_HELD = "SELECT 1 FROM orders_position WHERE user_id = %s AND symbol = %s AND qty <> 0"
 _FAILED = """
-SELECT FROM orders_attentionitem WHERE user_id = %s AND kind = 'EXIT_RULE_FAILED' AND resolved_at IS NULL
+SELECT 1 FROM orders_attentionitem WHERE user_id = %s AND kind = 'EXIT_RULE_FAILED' AND resolved_at IS NULL
 """
 
 

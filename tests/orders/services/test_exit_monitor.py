@@ -12,13 +12,14 @@ from django.utils import timezone
 from brokers.errors import OutcomeUnknown
 from brokers.types import OrdStatus
 from orders.hours import forget_hours
-from orders.models import AttentionItem, Errand, ExitReason, Order, Position, Source, Trade
+from orders.models import AttentionItem, Errand, ExitReason, Order, Position, Quote, Source, Trade
 from orders.services import exit_monitor
 from orders.services.exit_alarms import settle_alarms
 from orders.services.exit_monitor import watch_position
 from orders.services.exit_rules import rules_for, set_exit_rules
 from orders.services.leases import Fence, LeaseLost, expire_lease
 from orders.services.submission import deny_order
+from orders.services.unseen_positions import watch_unseen_positions
 from orders.services.valuation import value_position, write_valuation_errands
 from tasks.fleet.errands import run_errand
 from tests.factories.adapters import ScriptedAdapter
@@ -228,6 +229,44 @@ def test_what_is_told_of_a_position_that_is_flat_is_taken_back(desk: Desk, fence
     assert len(open_items(Kind.STALE_QUOTE)) == 1
     hold(desk, "10", "close_long")
     settle_alarms()
+    assert open_items(Kind.STALE_QUOTE) == []
+
+
+def test_a_position_that_no_worker_looks_at_is_told_of_by_the_sweep(
+    desk: Desk, fence: Fence, settings: Any
+) -> None:
+    settings.EXIT_QUOTE_MAX_AGE_SECONDS, settings.SWEEP_VALUATION_SECONDS = 60, 60
+    set_rules(desk, profit_target_pct="5")
+    hold(desk, "10")
+    watch_unseen_positions()
+    assert open_items(Kind.STALE_QUOTE) == [], "it was opened just now"
+    opened_ago(desk, hours=1)
+    keep_quote(desk.account, "105", age_seconds=120)
+    watch_unseen_positions()
+    assert open_items(Kind.STALE_QUOTE) == [], "its worker has been there"
+    Quote.objects.update(fetched_at=timezone.now() - dt.timedelta(seconds=241))
+    watch_unseen_positions()
+    watch_unseen_positions()
+    assert len(open_items(Kind.STALE_QUOTE)) == 1
+    assert watch(desk, fence, "104") is None
+    settle_alarms()
+    assert open_items(Kind.STALE_QUOTE) == []
+
+
+def test_nobody_is_told_of_a_market_that_has_just_opened_or_of_rules_without_a_price(desk: Desk) -> None:
+    hold(desk, "10")
+    opened_ago(desk, hours=20)
+    watch_unseen_positions()
+    set_rules(desk, max_hold_minutes=9999)
+    watch_unseen_positions()
+    set_rules(desk, profit_target_pct="5")
+    desk.account.market = "XNYS"
+    desk.account.save()
+    now = timezone.now()
+    keep_session("XNYS", now - dt.timedelta(days=2))
+    keep_session("XNYS", now - dt.timedelta(seconds=30))
+    keep_session("XNYS", now + dt.timedelta(days=1))
+    watch_unseen_positions()
     assert open_items(Kind.STALE_QUOTE) == []
 
 
