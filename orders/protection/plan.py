@@ -215,7 +215,7 @@ def _fits(place: Place, wish: _Wish, legs: Sequence[OpenLeg]) -> bool:
     Of an OCO the target tells, since the broker cuts the stop down after it. Where one of the two is left alone, it
     is the one that is being filled, and the other was canceled for it: it is left to its end.
     """
-    if len(legs) == 1 and legs[0].pair is not None:
+    if len(wish.kinds) == 2 and _is_left_of_pair(place, legs):
         return legs[0].leaves_qty <= place.qty
     if len(legs) == 2 and legs[0].pair != legs[1].pair:
         return False
@@ -223,6 +223,11 @@ def _fits(place: Place, wish: _Wish, legs: Sequence[OpenLeg]) -> bool:
         return False
     telling = next((leg for leg in legs if leg.kind is LegKind.TAKE_PROFIT), legs[0])
     return telling.leaves_qty == place.qty and all(_terms_fit(wish, leg) for leg in legs)
+
+
+def _is_left_of_pair(place: Place, legs: Sequence[OpenLeg]) -> bool:
+    pair = legs[0].pair
+    return pair is not None and sum(leg.pair == pair for leg in place.legs) == 1
 
 
 def _terms_fit(wish: _Wish, leg: OpenLeg) -> bool:
