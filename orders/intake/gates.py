@@ -59,23 +59,6 @@ def check_protection(
             )
 
 
-def refuse_unsupported(alert: Alert) -> None:
-    """Refuse protective exits as long as the desk does not place them: never trade without what was asked for."""
-    asked = {
-        name: getattr(alert, name)
-        for name in ("take_profit", "trailing")  # STUB: slice legs places the stop_loss
-        if getattr(alert, name) is not None
-    }
-    if asked:
-        errors = [
-            FieldError(name, FieldCode.NOT_ALLOWED, "the desk does not place protective exits yet")
-            for name in asked
-        ]
-        raise ProblemError(
-            Problem(ProblemType.INVALID_ALERT, "Protective exits are not supported yet.", errors)
-        )
-
-
 def check_terms(trader: Trader | None) -> Trader:
     """Return the trader, once the terms are accepted. Raises ``ProblemError``."""
     if trader is None or trader.terms_accepted_at is None:
