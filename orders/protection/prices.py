@@ -6,11 +6,15 @@ was asked for; a target away from it, so that no less is earned.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 
 from orders.intake.protective import ProtectiveExit
 from orders.protection.terms import Protection
+
+TickAt = Callable[[Decimal], Decimal]
+"""The tick that counts at a price."""
 
 _EXACT = Context(prec=50)
 _HUNDRED = Decimal(100)
@@ -30,7 +34,7 @@ class StopTerms:
 
 
 def stop_terms(
-    protection: Protection, *, entry_px: Decimal, is_long: bool, tick: Decimal
+    protection: Protection, *, entry_px: Decimal, is_long: bool, tick_at: TickAt
 ) -> StopTerms | None:
     """Return the stop of a position that was entered at ``entry_px``; None where none was asked for."""
     if protection.trailing is not None:
@@ -38,6 +42,7 @@ def stop_terms(
     if protection.stop_loss is None:
         return None
     exact = _price(protection.stop_loss, entry_px, away=-1 if is_long else 1)
+    tick = tick_at(exact)
     rounded = _to_tick(exact, tick, up=is_long)
     asked_elsewhere = protection.stop_loss.price is None
     if asked_elsewhere and (rounded >= entry_px if is_long else rounded <= entry_px):
@@ -45,11 +50,12 @@ def stop_terms(
     return StopTerms(stop_px=max(rounded, tick))
 
 
-def target_px(protection: Protection, *, entry_px: Decimal, is_long: bool, tick: Decimal) -> Decimal | None:
+def target_px(protection: Protection, *, entry_px: Decimal, is_long: bool, tick_at: TickAt) -> Decimal | None:
     """Return the limit at which profit is taken; None where none was asked for."""
     if protection.take_profit is None:
         return None
     exact = _price(protection.take_profit, entry_px, away=1 if is_long else -1)
+    tick = tick_at(exact)
     return max(_to_tick(exact, tick, up=is_long), tick)
 
 

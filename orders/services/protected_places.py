@@ -21,6 +21,7 @@ from orders.protection import (
     target_px,
     usual_tick,
 )
+from orders.services.instruments import instrument_of
 from orders.services.journal import open_trade_of
 
 CHURN_SECONDS = 1.0
@@ -119,9 +120,10 @@ def _wanted(entry: Order, position: Position) -> tuple[StopTerms | None, Decimal
     protection = protection_from_dict(entry.protection or {})
     given_up = _given_up(entry)
     entry_px, is_long = entry.avg_px or Decimal(0), position.qty > 0
-    tick = usual_tick(entry_px)
-    stop = stop_terms(protection, entry_px=entry_px, is_long=is_long, tick=tick)
-    target = target_px(protection, entry_px=entry_px, is_long=is_long, tick=tick)
+    instrument = instrument_of(position.account, position.symbol)
+    tick_at = usual_tick if instrument is None else instrument.tick_at
+    stop = stop_terms(protection, entry_px=entry_px, is_long=is_long, tick_at=tick_at)
+    target = target_px(protection, entry_px=entry_px, is_long=is_long, tick_at=tick_at)
     moved = _moved(entry)
     if stop is not None and not stop.is_trailing and Leg.STOP_LOSS in moved:
         stop = StopTerms(stop_px=moved[Leg.STOP_LOSS])

@@ -39,7 +39,9 @@ def number(text: str) -> Decimal:
     ],
 )
 def test_stops(asked: ProtectiveExit, is_long: bool, expected: str) -> None:
-    stop = stop_terms(Protection(stop_loss=asked), entry_px=number("100"), is_long=is_long, tick=CENT)
+    stop = stop_terms(
+        Protection(stop_loss=asked), entry_px=number("100"), is_long=is_long, tick_at=lambda _: CENT
+    )
     assert stop == StopTerms(stop_px=number(expected))
 
 
@@ -54,18 +56,20 @@ def test_stops(asked: ProtectiveExit, is_long: bool, expected: str) -> None:
 )
 def test_targets(asked: ProtectiveExit, is_long: bool, expected: str) -> None:
     protection = Protection(take_profit=asked)
-    assert target_px(protection, entry_px=number("100"), is_long=is_long, tick=CENT) == number(expected)
+    assert target_px(protection, entry_px=number("100"), is_long=is_long, tick_at=lambda _: CENT) == number(
+        expected
+    )
 
 
 def test_what_was_not_asked_for_has_no_price() -> None:
     nothing = Protection()
-    assert stop_terms(nothing, entry_px=number("100"), is_long=True, tick=CENT) is None
-    assert target_px(nothing, entry_px=number("100"), is_long=True, tick=CENT) is None
+    assert stop_terms(nothing, entry_px=number("100"), is_long=True, tick_at=lambda _: CENT) is None
+    assert target_px(nothing, entry_px=number("100"), is_long=True, tick_at=lambda _: CENT) is None
 
 
 def test_a_trailing_stop_keeps_its_distance_as_it_was_given() -> None:
     protection = Protection(trailing=ProtectiveExit(percent=number("1.5")))
-    stop = stop_terms(protection, entry_px=number("100"), is_long=True, tick=CENT)
+    stop = stop_terms(protection, entry_px=number("100"), is_long=True, tick_at=lambda _: CENT)
     assert stop == StopTerms(trail_percent=number("1.5"))
 
 
@@ -80,8 +84,8 @@ def test_no_more_is_risked_and_no_less_earned_than_was_asked_for(
 ) -> None:
     asked = ProtectiveExit(**{way: amount})
     protection = Protection(stop_loss=asked, take_profit=asked)
-    stop = stop_terms(protection, entry_px=entry_px, is_long=is_long, tick=tick)
-    target = target_px(protection, entry_px=entry_px, is_long=is_long, tick=tick)
+    stop = stop_terms(protection, entry_px=entry_px, is_long=is_long, tick_at=lambda _: tick)
+    target = target_px(protection, entry_px=entry_px, is_long=is_long, tick_at=lambda _: tick)
     assert stop is not None
     assert stop.stop_px is not None
     assert target is not None
@@ -127,3 +131,10 @@ def test_a_strategy_that_takes_no_profit_drops_the_target_only() -> None:
     assert protection_of(asked, places_targets=False) == Protection(stop_loss=asked.stop_loss)
     only_target = Protection(take_profit=asked.take_profit)
     assert protection_of(only_target, places_targets=False) is None
+
+
+def test_the_tick_that_counts_is_that_of_the_price_itself() -> None:
+    """An entry below a dollar with a target above it: the target is none that a broker would refuse."""
+    beyond = Protection(take_profit=ProtectiveExit(offset=number("0.0337")))
+    target = target_px(beyond, entry_px=number("0.99"), is_long=True, tick_at=usual_tick)
+    assert target == number("1.03")
