@@ -34,7 +34,11 @@ PIECES = {
         "tests/flows/test_streams.py",
         "tests/flows/test_worker_death.py",
     ),
-    "the armed desk": ("tests/flows/test_failpoints.py", "tests/flows/test_fencing.py"),
+    "the armed desk": (
+        "tests/flows/test_failpoints.py",
+        "tests/flows/test_fencing.py",
+        "tests/flows/test_reversal_deaths.py",
+    ),
     "chaos": ("tests/chaos/test_chaos.py",),
     "maintenance": ("tests/flows/test_maintenance.py",),
     "the commands": ("tests/desk/test_lifecycle.py",),
