@@ -39,6 +39,7 @@ PIECES = {
         "tests/flows/test_failpoints.py",
         "tests/flows/test_fencing.py",
         "tests/flows/test_protection.py",
+        "tests/flows/test_reversal_deaths.py",
     ),
     "chaos": ("tests/chaos/test_chaos.py",),
     "comparing": ("tests/flows/test_reconciliation.py",),

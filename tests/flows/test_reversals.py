@@ -1,4 +1,4 @@
-"""Reversals through real processes: the whole matrix, both sides; a time-out; a worker that dies half-way."""
+"""Reversals through real processes: the whole matrix, both sides; time-outs; a silent stream."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.flows.armed import ArmedFloor
 from tests.flows.floor import Floor, Row, kill_process
 from tests.flows.helpers import Trader
 
@@ -155,28 +154,6 @@ def test_two_reversals_at_once_go_one_after_the_other(pit: Floor) -> None:
     for order_id in ids:
         pit.wait_filled(trader, order_id)
     assert positions(pit, trader) == (1, 1)
-
-
-@pytest.mark.parametrize(
-    "point", ["reversal.begin.after_commit", "reversal.begin.before_commit", "submit.after_commit"]
-)
-def test_a_worker_that_dies_half_way_leaves_the_rest_to_the_next(
-    armed_running_floor: ArmedFloor, armed_books: None, point: str
-) -> None:
-    floor = armed_running_floor
-    floor.set_price(SYMBOL, "170")
-    trader = floor.trader()
-    give(floor, trader, 3)
-    floor.forget_hits()
-    floor.arm(point, "kill")
-    try:
-        answer = floor.send(trader, symbol=SYMBOL, action="short_entry", quantity=1)
-        floor.wait_hit(point)
-        floor.wait_filled(trader, answer.json()["id"], seconds=40)
-    finally:
-        floor.disarm()
-    assert positions(floor, trader) == (-1, -1)
-    assert [Decimal(row["qty"]) for row in floor.ledger(trader, "accepted")] == [3, 3, 1]
 
 
 def test_a_worker_killed_while_it_waits_for_the_fill_is_replaced(pit: Floor) -> None:

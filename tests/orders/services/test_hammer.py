@@ -220,16 +220,11 @@ def web_of(orders: Sequence[Order]) -> Callable[[], None]:
 def test_all_at_once(seed: int) -> None:
     desk = make_desk(allowed_symbols=list(SYMBOLS))
     fence, exchange = lease_of(desk), Exchange(seed)
-    # One side a symbol: on both, an entry would wait for the position before it to be closed.
+    # One side a symbol: an entry on the other side would close what is held first, by an order of the desk's.
+    sides = random.Random(seed).choices(["buy", "sell"], k=3) * (ORDERS // 3)
     orders = [
-        record_one(
-            desk,
-            symbol=SYMBOLS[number % 3],
-            action="sell" if number % 3 == 1 else "buy",
-            order_type="entry",
-            quantity="10",
-        )
-        for number in range(ORDERS)
+        record_one(desk, symbol=SYMBOLS[number % 3], action=side, order_type="entry", quantity="10")
+        for number, side in enumerate(sides)
     ]
     ready = threading.Barrier(2)
 
