@@ -62,8 +62,12 @@ def look_at_place(position: Position, legs: Sequence[Order]) -> Found:
     under_way = _exit_under_way(position)
     seen = tuple(_leg_of(order) for order in legs)
     if entry is None:
-        settle = _settle_seconds(position, legs)
-        place = Place(position=position.qty, legs=seen, exit_under_way=under_way, settle_in_seconds=settle)
+        place = Place(
+            position=position.qty,
+            legs=seen,
+            exit_under_way=under_way,
+            settle_in_seconds=_settle_seconds(position, legs),
+        )
         return Found(place, overclosed_by=overclosed_by)
     stop, target = _wanted(entry, position)
     refusals = _refusals(entry)

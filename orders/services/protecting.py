@@ -7,7 +7,6 @@ dies leaves the rest to the next: whatever has happened by then, the next look f
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from django.conf import settings
 from django.db import transaction
@@ -121,7 +120,6 @@ def _place(step: PlaceLegs, found: Found, account: BrokerAccount, capabilities: 
         raise ValueError("exits for no entry")
     side = found.place.closing_side
     time_in_force = _time_in_force(step, capabilities)
-    make = partial(_write_leg, found.entry, account, step)
     target = None
     if step.target is not None:
         terms = ExitTerms(
@@ -131,7 +129,7 @@ def _place(step: PlaceLegs, found: Found, account: BrokerAccount, capabilities: 
             price=step.target,
             time_in_force=time_in_force,
         )
-        target = make(terms, Leg.TAKE_PROFIT, None, None)
+        target = _write_leg(found.entry, account, step, terms, Leg.TAKE_PROFIT, None, None)
     if step.stop is not None:
         terms = ExitTerms(
             symbol=found.entry.symbol,
@@ -140,7 +138,7 @@ def _place(step: PlaceLegs, found: Found, account: BrokerAccount, capabilities: 
             stop_px=step.stop.stop_px,
             time_in_force=time_in_force,
         )
-        make(terms, Leg.STOP_LOSS, step.stop, target)
+        _write_leg(found.entry, account, step, terms, Leg.STOP_LOSS, step.stop, target)
 
 
 def _write_leg(

@@ -61,7 +61,10 @@ PASSED_ON: dict[str, tuple[str, str]] = {
         "write",
         "part of the transaction that gives the reason for it",
     ),
-    "orders/services/quotes.py:want_quotes": ("write", "part of its caller's transaction"),
+    "orders/services/protecting.py:_write_leg": (
+        "write",
+        "part of the transaction that decides on a position's exits",
+    ),
     "orders/services/quotas.py:spend_quota": ("write", "part of recording"),
     "orders/services/errands.py:tend_if_waited_for": ("write", "part of the transaction that ends the order"),
     "orders/services/reconciliation/findings.py:note_done": (
@@ -149,6 +152,7 @@ SHOWN_ELSEWHERE: dict[str, tuple[str, str]] = {
 NOT_ON_AN_ORDERS_WAY: dict[str, str] = {
     # a file, or one effect of a function: reason
     "orders/services/api_keys.py": "a trader's keys, from the command line",
+    "orders/services/quotes.py:want_quotes commit": "a wish for quotes, in its caller's transaction if there is one",
     "orders/services/demo.py": "the demo's trader, before anything is traded",
     "orders/services/heartbeats.py": "says that a part of the desk works; the next beat says it again",
     "orders/services/market_hours.py:save_override write: save": "an operator announces a day: one row",

@@ -28,6 +28,7 @@ from orders.models import (
     OrderQuota,
     OrderRequest,
     OrderRequestKey,
+    OutsideId,
     Plan,
     Position,
     Signal,
@@ -108,7 +109,7 @@ def test_every_model_of_the_desk_is_there() -> None:
     models = {m for label in ("brokers", "orders", "tasks") for m in apps.get_app_config(label).get_models()}
     parts = {inline.model for page in admin.site._registry.values() for inline in page.inlines}
     without_page = {model for model in models if not admin.site.is_registered(model)}
-    assert without_page == {TradeOrder}
+    assert without_page == {TradeOrder, OutsideId}
     assert without_page <= parts
 
 
