@@ -80,6 +80,12 @@ def entering_quantity(account: BrokerAccount, symbol: str, side: Side) -> Decima
     return _left(_unfinished(account, symbol, side).filter(position_effect="OPEN"))
 
 
+def has_unsized_entry(account: BrokerAccount, symbol: str, side: Side) -> bool:
+    """Say whether an entry on this side is recorded whose quantity is found only when it is sent."""
+    entries = _unfinished(account, symbol, side).filter(position_effect="OPEN")
+    return entries.filter(ord_status=OrdStatus.INITIALIZED, order_qty=0).exists()
+
+
 def _unfinished(account: BrokerAccount, symbol: str, side: Side) -> QuerySet[Order]:
     rows = Order.objects.filter(account=account, symbol=symbol, side=side, next_check_at__isnull=False)
     return rows.exclude(ord_status__in=[OrdStatus.DENIED, OrdStatus.REJECTED])

@@ -11,7 +11,7 @@ from brokers.types import PositionEffect, Side
 from orders.intake.sizing import cap_exit, size_order
 from orders.intake.sizing_rules import part_of_position
 from orders.models import ExitReason, OrderRequest, Source
-from orders.selectors import closing_quantity, entering_quantity, net_position
+from orders.selectors import closing_quantity, entering_quantity, has_unsized_entry, net_position
 from orders.services.instruments import instrument_of
 
 FRACTIONAL_STEP = Decimal("0.000000001")
@@ -73,7 +73,10 @@ def exit_quantity(
     """
     closable = closable_quantity(account, symbol, side, at_market=at_market)
     if closable <= 0:
-        closable = entering_quantity(account, symbol, Side.SELL if side is Side.BUY else Side.BUY)
+        opposite = Side.SELL if side is Side.BUY else Side.BUY
+        if has_unsized_entry(account, symbol, opposite):  # how much it brings nobody knows yet
+            return requested or least_quantity(account, symbol, opposite)
+        closable = entering_quantity(account, symbol, opposite)
     return cap_exit(requested, closable)
 
 

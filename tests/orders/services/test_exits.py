@@ -297,3 +297,19 @@ def test_exits_go_before_waiting_entries(pit: Pit) -> None:
     record_one(pit.desk, action="long_exit", quantity="4")
     pit.work()
     assert pit.exchange.sides() == [("SELL", Decimal(4)), ("BUY", Decimal(5))]
+
+
+@pytest.mark.parametrize("position", ["0", "10"])
+def test_an_exit_of_the_whole_ends_an_entry_that_is_not_sized_yet(pit: Pit, position: str) -> None:
+    if Decimal(position):
+        enter(pit, position)
+    strategy = pit.desk.strategy
+    strategy.sizing_method, strategy.sizing_value = "PERCENT_OF_EQUITY", Decimal(5)
+    entry = record_one(pit.desk, quantity=None)
+    assert entry.order_qty == 0
+    order = record_one(pit.desk, action="close_long")
+    pit.work()
+    pit.work()
+    assert (stored(entry).ord_status, entry.reason) == (OrdStatus.DENIED, "CANCELED_BEFORE_SENDING")
+    assert stored(order).ended
+    assert pit.exchange.sides() == ([("SELL", Decimal(10))] if Decimal(position) else [])
