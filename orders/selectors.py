@@ -140,7 +140,7 @@ UNSENT_ORDERS = """
 SELECT DISTINCT ON (account_id, symbol, strategy_id,
                     CASE WHEN ord_status <> 'INITIALIZED' OR position_effect = 'CLOSE' THEN id END)
        id, cl_ord_id, account_id, symbol, ord_type, ord_status, position_effect, auto_exit, attempt, checks, epoch,
-       eligible_at, received_at, recorded_at, strategy_id, sent_with_id, sizing
+       eligible_at, received_at, recorded_at, strategy_id, sent_with_id, sizing, reason
 FROM orders_order
 WHERE user_id = %(user)s AND next_check_at IS NOT NULL AND ord_status IN ('INITIALIZED', 'SUBMITTED')
   AND NOT (ord_status = 'INITIALIZED' AND (id = ANY(%(leave_out)s) OR sent_with_id IS NOT NULL))
