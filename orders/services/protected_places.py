@@ -37,7 +37,8 @@ BY_HAND = (Source.DASHBOARD, Source.API)
 class Found:
     """What a look has found.
 
-    ``refusal`` tells of exits that the broker would not have; ``target_in_seconds``: it would not have the target
+    ``refusal`` tells of exits that the broker would not have, ``refused_stop`` is the last of them where that was a
+    stop by itself at a price; ``target_in_seconds``: it would not have the target
     beside the stop, which is placed alone until then.
     """
 
@@ -45,6 +46,7 @@ class Found:
     entry: Order | None = None
     overclosed_by: Order | None = None
     refusal: str = ""
+    refused_stop: Order | None = None
     target_in_seconds: float = 0.0
 
 
@@ -78,10 +80,16 @@ def look_at_place(position: Position, legs: Sequence[Order]) -> Found:
         target=None if target_in else target,
         legs=seen,
         exit_under_way=under_way,
-        place_in_seconds=_pause_seconds(refusals),
+        place_in_seconds=pause_seconds(refusals),
         resize_in_seconds=0.0 if entry.ended else _churn_seconds(legs),
     )
-    return Found(place, entry, refusal=_refusal_words(refusals), target_in_seconds=target_in)
+    return Found(
+        place,
+        entry,
+        refusal=_refusal_words(refusals),
+        refused_stop=_refused_stop(refusals, seen),
+        target_in_seconds=target_in,
+    )
 
 
 def protected_entry(trade: Trade) -> Order | None:
@@ -251,7 +259,7 @@ def _refusals(entry: Order) -> list[Order]:
     return list(rows.exclude(requests__kind=OrderRequest.Kind.CANCEL).order_by("-id"))
 
 
-def _pause_seconds(refusals: Sequence[Order]) -> float:
+def pause_seconds(refusals: Sequence[Order]) -> float:
     """Return how long to wait after so many refusals: 1, 2, 4 ... 60 s after the last."""
     if not refusals:
         return 0.0
@@ -265,6 +273,15 @@ def _target_in_seconds(refusals: Sequence[Order]) -> float:
     if last is None or last.ord_status != OrdStatus.REJECTED:
         return 0.0
     return _left(last.recorded_at, REFUSALS_COUNT_FOR.total_seconds())
+
+
+def _refused_stop(refusals: Sequence[Order], legs: Sequence[OpenLeg]) -> Order | None:
+    """Return the stop that was refused last, while none is there."""
+    last = next(iter(refusals), None)
+    if last is None or last.leg != Leg.STOP_LOSS or last.ord_status != OrdStatus.REJECTED:
+        return None
+    has_stop = any(leg.kind is LegKind.STOP_LOSS for leg in legs)
+    return None if has_stop or last.stop_px is None else last
 
 
 def _refusal_words(refusals: Sequence[Order]) -> str:

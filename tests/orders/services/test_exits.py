@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
+from brokers.errors import OrderRejected
 from brokers.types import OrdStatus, Side
-from orders.models import ExitReason, Leg, Order, OrderEvent, Position, Source
+from orders.models import Errand, ExitReason, Leg, Order, OrderEvent, Position, Source
 from orders.services.exits import record_exit
 from tests.factories.alerts import record, record_one
 from tests.factories.exchange import Pit, open_pit
@@ -313,3 +316,18 @@ def test_an_exit_of_the_whole_ends_an_entry_that_is_not_sized_yet(pit: Pit, posi
     assert (stored(entry).ord_status, entry.reason) == (OrdStatus.DENIED, "CANCELED_BEFORE_SENDING")
     assert stored(order).ended
     assert pit.exchange.sides() == ([("SELL", Decimal(10))] if Decimal(position) else [])
+
+
+def test_a_way_back_that_the_broker_refuses_is_tried_again_ever_later(pit: Pit) -> None:
+    leg = enter_protected(pit, "10")
+    pit.exchange.refuses = OrderRejected("halted")
+    pit.exchange.fill(leg, "15")  # more than was held
+    for _ in range(3):
+        pit.work()
+    ways_back = Order.objects.filter(exit_reason=ExitReason.OVERFILLED)
+    assert [order.ord_status for order in ways_back] == [OrdStatus.REJECTED]
+    ways_back.update(transact_time=timezone.now() - dt.timedelta(seconds=2))
+    Errand.objects.update(due_at=timezone.now())
+    pit.exchange.refuses = None
+    pit.work()
+    assert (pit.exchange.sides()[-1], held(pit)) == (("BUY", Decimal(5)), Decimal(0))

@@ -20,6 +20,7 @@ from orders.services.requests import Asked, record_cancel, record_replace
 from orders.services.tending import tend_position
 from tests.factories.adapters import ScriptedAdapter
 from tests.factories.alerts import record_one
+from tests.factories.quotes import keep_quote
 from tests.factories.reports import make_fill, make_report
 from tests.factories.sending import UNKNOWN, accepting, hear, send_order, submit
 from tests.factories.traders import Desk
@@ -473,3 +474,66 @@ def test_an_errand_that_waits_comes_again_in_time(desk: Desk, fence: Fence) -> N
     later = Errand.objects.get()
     assert later.version > errand.version
     assert later.due_at > timezone.now()
+
+
+def refused_stop(desk: Desk, fence: Fence) -> Order:
+    """Return the entry of a position of 10 whose stop at 98 the broker has refused, a moment ago."""
+    from brokers.errors import OrderRejected
+
+    entry = entered(desk, fence, take_profit=None)
+    protect(desk, fence)
+    submit(legs(desk)["STOP_LOSS"], ScriptedAdapter(submit=OrderRejected("beyond the market")), fence)
+    return entry
+
+
+def look(desk: Desk, fence: Fence) -> float | None:
+    """Look at the position whether or not anybody has asked for it."""
+    place = {"account_id": desk.account.id, "symbol": "AAPL"}
+    return protect_position(**place, capabilities=CAPABILITIES, fence=fence).again_in_seconds
+
+
+def test_a_stop_that_comes_too_late_closes_at_market(desk: Desk, fence: Fence) -> None:
+    entry = refused_stop(desk, fence)
+    look(desk, fence)
+    assert Errand.objects.filter(kind=Errand.Kind.QUOTES).exists(), "whether it is too late says a quote"
+    keep_quote(desk.account, "97")
+    assert look(desk, fence) is None
+    order = Order.objects.get(parent=entry, leg="")
+    assert (order.ord_type, order.side, order.order_qty) == ("MARKET", "SELL", 10)
+    assert (order.exit_reason, order.source, order.strategy) == ("STOPPED_OUT", "desk", desk.strategy)
+    assert look(desk, fence) is None
+    assert Order.objects.filter(parent=entry).count() == 2, "once"
+
+
+def test_a_refused_stop_that_the_price_has_not_passed_is_placed_again(desk: Desk, fence: Fence) -> None:
+    entry = refused_stop(desk, fence)
+    keep_quote(desk.account, "98.01")
+    Order.objects.filter(leg="STOP_LOSS").update(transact_time=timezone.now() - timezone.timedelta(seconds=2))
+    look(desk, fence)
+    assert set(legs(desk)) == {"STOP_LOSS"}
+    assert not Order.objects.filter(parent=entry, leg="").exists()
+
+
+def test_a_short_whose_stop_comes_too_late_is_bought_back(desk: Desk, fence: Fence) -> None:
+    from brokers.errors import OrderRejected
+
+    entry = entered(desk, fence, action="short_entry", take_profit=None)
+    protect(desk, fence)
+    submit(legs(desk)["STOP_LOSS"], ScriptedAdapter(submit=OrderRejected("beyond the market")), fence)
+    keep_quote(desk.account, "103")
+    look(desk, fence)
+    order = Order.objects.get(parent=entry, leg="")
+    assert (order.side, order.order_qty) == ("BUY", 10)
+
+
+def test_an_exit_at_market_that_is_refused_too_is_tried_again_ever_later(desk: Desk, fence: Fence) -> None:
+    from brokers.errors import OrderRejected
+
+    entry = refused_stop(desk, fence)
+    keep_quote(desk.account, "97")
+    look(desk, fence)
+    submit(Order.objects.get(parent=entry, leg=""), ScriptedAdapter(submit=OrderRejected("halted")), fence)
+    wait = protect(desk, fence)
+    assert wait is not None
+    assert 0 < wait <= 1
+    assert Order.objects.filter(parent=entry, leg="").count() == 1
