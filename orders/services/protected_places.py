@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.db.models import Q
 from django.utils import timezone
 
 from brokers.types import OrdStatus, OrdType, PositionEffect, Side
@@ -82,6 +83,7 @@ def look_at_place(position: Position, legs: Sequence[Order]) -> Found:
         exit_under_way=under_way,
         place_in_seconds=pause_seconds(refusals),
         resize_in_seconds=0.0 if entry.ended else _churn_seconds(legs),
+        settle_in_seconds=_settle_seconds(position, legs),
     )
     return Found(
         place,
@@ -231,15 +233,12 @@ def _churn_seconds(legs: Sequence[Order]) -> float:
 
 
 def _settle_seconds(position: Position, legs: Sequence[Order]) -> float:
-    """Return how long the broker still has to cancel what rests of an OCO: its other order was filled just now."""
-    if position.qty or not any(leg.leg in list(Leg) for leg in legs):
-        return 0.0
-    filled = Order.objects.filter(
-        account=position.account_id, symbol=position.symbol, leg__in=list(Leg), ended=True, cum_qty__gt=0
-    )
-    last = filled.order_by("-id").values_list("transact_time", flat=True).first()
-    paired = any(_pair_of(leg) is not None for leg in legs)
-    return 0.0 if last is None or not paired else _left(last, SETTLE_SECONDS)
+    """Return how long the broker still has to end what rests of an OCO: its other order has ended just now."""
+    others = [leg.sent_with_id for leg in legs if leg.sent_with_id]
+    pairs = Q(pk__in=others) | Q(sent_with__in=[leg.id for leg in legs])
+    ended = Order.objects.filter(pairs, account=position.account_id, symbol=position.symbol, ended=True)
+    moments = ended.exclude(transact_time=None).values_list("transact_time", flat=True)
+    return max((_left(moment, SETTLE_SECONDS) for moment in moments if moment is not None), default=0.0)
 
 
 def _refusals(entry: Order) -> list[Order]:

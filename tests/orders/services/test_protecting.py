@@ -166,6 +166,21 @@ def test_a_stop_that_outlives_its_position_is_canceled(desk: Desk, fence: Fence)
     assert (request.order, request.kind, request.source) == (stop, "CANCEL", "desk")
 
 
+def test_a_target_whose_stop_the_broker_has_ended_is_placed_anew_with_one(desk: Desk, fence: Fence) -> None:
+    target, stop = covered(desk, fence)
+    now = timezone.now()
+    hear(stop, stop_report(stop, ExecType.CANCELED, transact_time=now))
+    wait = protect(desk, fence)
+    assert wait is not None
+    assert 0 < wait <= 1, "its target may be filling"
+    Order.objects.filter(pk=stop.pk).update(transact_time=now - timezone.timedelta(seconds=2))
+    look(desk, fence)
+    send_cancel(target, fence)
+    hear(target, make_report(target, ExecType.CANCELED))
+    look(desk, fence)
+    assert set(legs(desk)) == {"STOP_LOSS", "TAKE_PROFIT"}
+
+
 def test_while_a_target_fills_in_parts_the_pair_is_left_alone(desk: Desk, fence: Fence) -> None:
     target, stop = covered(desk, fence)
     hear(target, make_fill(target, "4", "104", exec_id="t1"))
@@ -195,7 +210,7 @@ def test_more_fills_have_the_oco_replaced_by_a_bigger_one(desk: Desk, fence: Fen
     assert OrderRequest.objects.get().order == target
     send_cancel(target, fence)
     hear(target, make_report(target, ExecType.CANCELED))
-    assert protect(desk, fence) is None
+    assert protect(desk, fence) is not None, "the broker is about to cancel the stop"
     assert set(legs(desk)) == {"STOP_LOSS"}, "the broker has not told of the other one's end"
     hear(stop, stop_report(stop, ExecType.CANCELED))
     protect(desk, fence)
