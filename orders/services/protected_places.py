@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from brokers.types import OrdStatus, OrdType, PositionEffect, Side
@@ -29,6 +29,8 @@ CHURN_SECONDS = 1.0
 """While an entry is being filled its exits follow it no faster."""
 SETTLE_SECONDS = 1.0
 """So long a broker has to cancel an OCO's other order by itself."""
+UNTOLD_SECONDS = 5.0
+"""So long nothing is placed beside an exit that has ended with fills of which only their number was told."""
 LONGEST_PAUSE_SECONDS = 60.0
 REFUSALS_COUNT_FOR = dt.timedelta(minutes=10)
 BY_HAND = (Source.DASHBOARD, Source.API)
@@ -81,7 +83,7 @@ def look_at_place(position: Position, legs: Sequence[Order]) -> Found:
         target=None if target_in else target,
         legs=seen,
         exit_under_way=under_way,
-        place_in_seconds=pause_seconds(refusals),
+        place_in_seconds=max(pause_seconds(refusals), _untold_seconds(position)),
         resize_in_seconds=0.0 if entry.ended else _churn_seconds(legs),
         settle_in_seconds=_settle_seconds(position, legs),
     )
@@ -239,6 +241,20 @@ def _settle_seconds(position: Position, legs: Sequence[Order]) -> float:
     ended = Order.objects.filter(pairs, account=position.account_id, symbol=position.symbol, ended=True)
     moments = ended.exclude(transact_time=None).values_list("transact_time", flat=True)
     return max((_left(moment, SETTLE_SECONDS) for moment in moments if moment is not None), default=0.0)
+
+
+def _untold_seconds(position: Position) -> float:
+    """Return how long to wait for fills that the broker has counted and not told: they are closed already."""
+    ended = Order.objects.filter(
+        account=position.account_id,
+        symbol=position.symbol,
+        position_effect=PositionEffect.CLOSE,
+        ended=True,
+        next_check_at__isnull=False,  # followed, since the broker counts more than we do
+        cum_qty__lt=F("order_qty"),
+    ).exclude(ord_status__in=[OrdStatus.DENIED, OrdStatus.REJECTED])
+    moments = ended.exclude(transact_time=None).values_list("transact_time", flat=True)
+    return max((_left(moment, UNTOLD_SECONDS) for moment in moments if moment is not None), default=0.0)
 
 
 def _refusals(entry: Order) -> list[Order]:

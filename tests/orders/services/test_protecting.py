@@ -166,6 +166,36 @@ def test_a_stop_that_outlives_its_position_is_canceled(desk: Desk, fence: Fence)
     assert (request.order, request.kind, request.source) == (stop, "CANCEL", "desk")
 
 
+def test_nothing_is_put_back_before_all_fills_of_what_has_ended_are_counted(desk: Desk, fence: Fence) -> None:
+    entered(desk, fence, take_profit=None)
+    protect(desk, fence)
+    stop = legs(desk)["STOP_LOSS"]
+    send_order(stop, fence, accepting(stop))
+    ended = make_report(stop, ExecType.CANCELED, cum_qty=Decimal(4), transact_time=timezone.now())
+    hear(stop, ended)
+    a_moment_ago = timezone.now() - timezone.timedelta(seconds=2)
+    Order.objects.filter(pk=stop.pk).update(transact_time=a_moment_ago)
+    wait = protect(desk, fence)
+    assert legs(desk) == {}, "4 of the 10 may be sold already"
+    assert wait is not None
+    hear(stop, make_fill(stop, "4", "98", exec_id="s1", cum_qty=Decimal(4)))
+    hear(stop, replace(ended, exec_type=ExecType.ORDER_STATUS, ord_status=OrdStatus.CANCELED))
+    protect(desk, fence)
+    assert legs(desk)["STOP_LOSS"].order_qty == 6
+
+
+def test_fills_that_never_come_do_not_keep_a_position_unprotected(desk: Desk, fence: Fence) -> None:
+    entered(desk, fence, take_profit=None)
+    protect(desk, fence)
+    stop = legs(desk)["STOP_LOSS"]
+    send_order(stop, fence, accepting(stop))
+    hear(stop, make_report(stop, ExecType.CANCELED, cum_qty=Decimal(4)))
+    long_ago = timezone.now() - timezone.timedelta(seconds=6)
+    Order.objects.filter(pk=stop.pk).update(transact_time=long_ago)
+    protect(desk, fence)
+    assert legs(desk)["STOP_LOSS"].order_qty == 10
+
+
 def test_a_target_whose_stop_the_broker_has_ended_is_placed_anew_with_one(desk: Desk, fence: Fence) -> None:
     target, stop = covered(desk, fence)
     now = timezone.now()
