@@ -219,7 +219,8 @@ def orders_at_broker(account_id: uuid.UUID) -> list[Order]:
 NEXT_DUE = """
 SELECT extract(epoch FROM least(
     (SELECT min(CASE WHEN ord_status = 'INITIALIZED' THEN greatest(eligible_at, recorded_at) ELSE next_check_at END)
-     FROM orders_order WHERE user_id = %(user)s AND next_check_at IS NOT NULL),
+     FROM orders_order WHERE user_id = %(user)s AND next_check_at IS NOT NULL
+       AND NOT (ord_status = 'INITIALIZED' AND sent_with_id IS NOT NULL)),
     (SELECT min(coalesce(eligible_at, recorded_at))
      FROM orders_orderrequest WHERE user_id = %(user)s AND status = 'RECORDED' AND answered_at IS NULL),
     (SELECT min(due_at) FROM orders_errand WHERE user_id = %(user)s)
@@ -228,7 +229,10 @@ SELECT extract(epoch FROM least(
 
 
 def next_due_at(user_id: int) -> float | None:
-    """Return in how many seconds something of this trader's is due, by the database's clock; None: never."""
+    """Return in how many seconds something of this trader's is due, by the database's clock; None: never.
+
+    The stop of an OCO that is not sent is due with the order that it is sent with.
+    """
     with connection.cursor() as cursor:
         cursor.execute(NEXT_DUE, {"user": user_id})
         (seconds,) = cursor.fetchone()

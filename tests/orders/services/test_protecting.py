@@ -11,7 +11,7 @@ from brokers.paper.factory import CAPABILITIES
 from brokers.types import Capabilities, ExecType, ExecutionReport, IdempotencyClass, OrdStatus, Side
 from orders.intake.replace_request import ReplaceTerms
 from orders.models import AttentionItem, Errand, ExitReason, Leg, Order, OrderRequest, Position, Trade
-from orders.selectors import errands_due, unsent_orders
+from orders.selectors import errands_due, next_due_at, unsent_orders
 from orders.services.leases import Fence, LeaseLost
 from orders.services.lookup import look_up_order
 from orders.services.protecting import protect_position
@@ -582,3 +582,18 @@ def test_an_exit_at_market_that_is_refused_too_is_tried_again_ever_later(desk: D
     assert wait is not None
     assert 0 < wait <= 1
     assert Order.objects.filter(parent=entry, leg="").count() == 1
+
+
+def test_a_pair_whose_market_is_closed_waits_together(desk: Desk, fence: Fence) -> None:
+    from brokers.errors import MarketClosed
+
+    entered(desk, fence)
+    protect(desk, fence)
+    target = legs(desk)["TAKE_PROFIT"]
+    opens_at = timezone.now() + timezone.timedelta(hours=15)
+    submit(target, ScriptedAdapter(submit=MarketClosed("closed", next_open=opens_at)), fence)
+    assert {order.ord_status for order in legs(desk).values()} == {"INITIALIZED"}
+    Errand.objects.all().delete()
+    due = next_due_at(desk.user.id)
+    assert due is not None
+    assert due > 3600, "nobody looks before"
