@@ -75,6 +75,16 @@ def closing_quantity(account: BrokerAccount, symbol: str, side: Side, *, at_mark
     return _left(exits.filter(ord_type=OrdType.MARKET) if at_market else exits)
 
 
+def leaving_quantity(account: BrokerAccount, symbol: str, side: Side, *, at_market: bool = False) -> Decimal:
+    """Return what of ``closing_quantity`` belongs to exits that are being canceled: most likely it stays open."""
+    exits = _unfinished(account, symbol, side).filter(position_effect="CLOSE", leg="")
+    canceled = OrderRequest.objects.filter(
+        user=account.user_id, kind=OrderRequest.Kind.CANCEL, answered_at__isnull=True
+    )
+    exits = exits.filter(pk__in=canceled.values("order"))
+    return _left(exits.filter(ord_type=OrdType.MARKET) if at_market else exits)
+
+
 def entering_quantity(account: BrokerAccount, symbol: str, side: Side) -> Decimal:
     """Return what entries on this side may still add to the account's position."""
     return _left(_unfinished(account, symbol, side).filter(position_effect="OPEN"))

@@ -14,7 +14,10 @@ from django.utils import timezone
 from brokers.errors import OrderRejected
 from brokers.types import OrdStatus, Side
 from orders.models import Errand, ExitReason, Leg, Order, OrderEvent, Position, Source
+from orders.services.asking import Asked
 from orders.services.exits import record_exit
+from orders.services.flattening import Scope, flatten
+from orders.services.requests import record_cancel
 from tests.factories.alerts import record, record_one
 from tests.factories.exchange import Pit, open_pit
 from tests.factories.sending import hold
@@ -60,6 +63,13 @@ def flat(desk: Desk, *, side: Side = SELL, qty: str | None = None) -> Order | No
         exit_reason=ExitReason.FLATTENED,
         source=Source.DESK,
     )
+
+
+def cancel_by_hand(order: Order) -> None:
+    asked = Asked(
+        user_id=order.user_id, order_id=order.id, source=Source.DASHBOARD, received_at=timezone.now()
+    )
+    record_cancel(asked, statement_timeout_ms=5000)
 
 
 def enter_protected(pit: Pit, quantity: str) -> Order:
@@ -331,3 +341,35 @@ def test_a_way_back_that_the_broker_refuses_is_tried_again_ever_later(pit: Pit) 
     pit.exchange.refuses = None
     pit.work()
     assert (pit.exchange.sides()[-1], held(pit)) == (("BUY", Decimal(5)), Decimal(0))
+
+
+@pytest.mark.parametrize("action", ["long_exit", "close_long"])
+def test_flattening_closes_what_the_exit_that_it_cancels_would_have(pit: Pit, action: str) -> None:
+    enter(pit, "10")
+    pit.exchange.fills_at_once, pit.exchange.cancels = False, False
+    under_way = record_one(pit.desk, action=action, quantity="10")
+    pit.work()
+    if action == "close_long":  # an exit of the whole would stay
+        cancel_by_hand(under_way)
+    flatten(Scope(user_id=pit.desk.user.id), source=Source.DASHBOARD)
+    pit.work()
+    assert len(pit.exchange.sent) == 1, "not two at once"
+    pit.exchange.tell_canceled(under_way)
+    pit.exchange.fills_at_once = True
+    pit.work()
+    assert pit.exchange.sides() == [("SELL", Decimal(10))] * 2
+    assert held(pit) == 0
+
+
+def test_an_exit_waits_for_one_that_is_being_canceled(pit: Pit) -> None:
+    enter(pit, "10")
+    resting = record_one(pit.desk, action="sell", order_type="exit", type="limit", price="200", quantity="10")
+    pit.exchange.cancels = False
+    pit.work()
+    cancel_by_hand(resting)
+    order = record_one(pit.desk, action="long_exit", quantity="10")
+    pit.work()
+    assert (stored(order).ord_status, order.reason) == (OrdStatus.INITIALIZED, "CLEARING_WAY")
+    pit.exchange.tell_canceled(resting)
+    pit.work()
+    assert (stored(order).ord_status, held(pit)) == (OrdStatus.FILLED, Decimal(0))
