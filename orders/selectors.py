@@ -75,9 +75,25 @@ def closing_quantity(account: BrokerAccount, symbol: str, side: Side, *, at_mark
     return _left(exits.filter(ord_type=OrdType.MARKET) if at_market else exits)
 
 
+def leaving_quantity(account: BrokerAccount, symbol: str, side: Side, *, at_market: bool = False) -> Decimal:
+    """Return what of ``closing_quantity`` belongs to exits that are being canceled: most likely it stays open."""
+    exits = _unfinished(account, symbol, side).filter(position_effect="CLOSE", leg="")
+    canceled = OrderRequest.objects.filter(
+        user=account.user_id, kind=OrderRequest.Kind.CANCEL, answered_at__isnull=True
+    )
+    exits = exits.filter(pk__in=canceled.values("order"))
+    return _left(exits.filter(ord_type=OrdType.MARKET) if at_market else exits)
+
+
 def entering_quantity(account: BrokerAccount, symbol: str, side: Side) -> Decimal:
     """Return what entries on this side may still add to the account's position."""
     return _left(_unfinished(account, symbol, side).filter(position_effect="OPEN"))
+
+
+def has_unsized_entry(account: BrokerAccount, symbol: str, side: Side) -> bool:
+    """Say whether an entry on this side is recorded whose quantity is found only when it is sent."""
+    entries = _unfinished(account, symbol, side).filter(position_effect="OPEN")
+    return entries.filter(ord_status=OrdStatus.INITIALIZED, order_qty=0).exists()
 
 
 def _unfinished(account: BrokerAccount, symbol: str, side: Side) -> QuerySet[Order]:
@@ -134,7 +150,7 @@ UNSENT_ORDERS = """
 SELECT DISTINCT ON (account_id, symbol, strategy_id,
                     CASE WHEN ord_status <> 'INITIALIZED' OR position_effect = 'CLOSE' THEN id END)
        id, cl_ord_id, account_id, symbol, ord_type, ord_status, position_effect, auto_exit, attempt, checks, epoch,
-       eligible_at, received_at, recorded_at, strategy_id, sent_with_id, sizing
+       eligible_at, received_at, recorded_at, strategy_id, sent_with_id, sizing, reason
 FROM orders_order
 WHERE user_id = %(user)s AND next_check_at IS NOT NULL AND ord_status IN ('INITIALIZED', 'SUBMITTED')
   AND NOT (ord_status = 'INITIALIZED' AND (id = ANY(%(leave_out)s) OR sent_with_id IS NOT NULL))
@@ -213,7 +229,8 @@ def orders_at_broker(account_id: uuid.UUID) -> list[Order]:
 NEXT_DUE = """
 SELECT extract(epoch FROM least(
     (SELECT min(CASE WHEN ord_status = 'INITIALIZED' THEN greatest(eligible_at, recorded_at) ELSE next_check_at END)
-     FROM orders_order WHERE user_id = %(user)s AND next_check_at IS NOT NULL),
+     FROM orders_order WHERE user_id = %(user)s AND next_check_at IS NOT NULL
+       AND NOT (ord_status = 'INITIALIZED' AND sent_with_id IS NOT NULL)),
     (SELECT min(coalesce(eligible_at, recorded_at))
      FROM orders_orderrequest WHERE user_id = %(user)s AND status = 'RECORDED' AND answered_at IS NULL),
     (SELECT min(due_at) FROM orders_errand WHERE user_id = %(user)s)
@@ -222,7 +239,10 @@ SELECT extract(epoch FROM least(
 
 
 def next_due_at(user_id: int) -> float | None:
-    """Return in how many seconds something of this trader's is due, by the database's clock; None: never."""
+    """Return in how many seconds something of this trader's is due, by the database's clock; None: never.
+
+    The stop of an OCO that is not sent is due with the order that it is sent with.
+    """
     with connection.cursor() as cursor:
         cursor.execute(NEXT_DUE, {"user": user_id})
         (seconds,) = cursor.fetchone()

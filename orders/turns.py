@@ -37,7 +37,7 @@ class Neighbor:
     has_ended: bool  # and is followed: the broker has told of fills that have not come yet
     is_leaving: bool  # a cancel of it is open
     is_before: bool  # it was recorded before the order whose turn it is
-    left: Decimal  # what may still trade
+    left: Decimal  # what may still trade; of an entry that is not sized yet 0
 
     @property
     def is_exit(self) -> bool:
@@ -89,17 +89,16 @@ def turn_of_exit(exit_: Exit, position: Decimal, neighbors: Sequence[Neighbor]) 
     closable = held - sum((one.left for one in neighbors if one.is_exit and one.is_sent), ZERO)
     ending = _ending(exit_, neighbors)
     entries = [one for one in neighbors if _feeds(exit_, one)]
-    growth = sum((one.left for one in entries), ZERO)
-    if exit_.closes_whole or exit_.order_qty >= max(held, ZERO) + growth:
+    ends_entries = exit_.closes_whole or exit_.order_qty >= max(held, ZERO) + _growth(entries)
+    if ends_entries:
         # An entry whose outcome nobody knows must not keep what is held from being closed.
         ending += entries if exit_.is_patient or closable <= ZERO else []
-        growth = ZERO
     if ending:
         cancel = [one.id for one in ending if not (one.is_leaving or one.has_ended)]
         return Blocked(tuple(cancel), tuple(one.id for one in ending))
     if closable > ZERO:
         return Clear(closable if exit_.closes_whole else min(exit_.order_qty, closable))
-    if growth > ZERO and held <= ZERO:
+    if entries and not ends_entries and held <= ZERO:
         return Blocked(awaits=tuple(one.id for one in entries))
     return NothingToClose()
 
@@ -112,6 +111,13 @@ def _ending(exit_: Exit, neighbors: Sequence[Neighbor]) -> list[Neighbor]:
 def _yields(exit_: Exit, other: Neighbor) -> bool:
     """Say whether another exit has to end before this one is sent."""
     return other.is_leaving or (exit_.supersedes and other.ord_type is not OrdType.MARKET)
+
+
+def _growth(entries: Sequence[Neighbor]) -> Decimal:
+    """Return what these entries may add; one that is not sized yet may add anything."""
+    if any(not one.left for one in entries):
+        return Decimal("Infinity")
+    return sum((one.left for one in entries), ZERO)
 
 
 def _feeds(exit_: Exit, one: Neighbor) -> bool:

@@ -65,7 +65,9 @@ class Place:
     exit_under_way: bool = False
     place_in_seconds: float = 0.0  # the broker has refused one: not before
     resize_in_seconds: float = 0.0  # more fills are to come: not before
-    settle_in_seconds: float = 0.0  # the broker is about to cancel an OCO's other order by itself
+    settle_in_seconds: float = (
+        0.0  # an OCO's one order has ended, and the broker is about to end the other itself
+    )
 
     @property
     def qty(self) -> Decimal:
@@ -203,6 +205,8 @@ def _tend(place: Place, wish: _Wish, legs: Sequence[OpenLeg], rules: Rules) -> l
         return [PlaceLegs(qty=place.qty, stop=wish.stop, target=wish.target)]
     if _fits(place, wish, legs):
         return []
+    if _is_left_of_pair(place, legs) and place.settle_in_seconds > 0:
+        return [Wait(place.settle_in_seconds)]
     too_much = any(leg.leaves_qty > place.qty for leg in legs)
     if not too_much and place.resize_in_seconds > 0:
         return [Wait(place.resize_in_seconds)]
@@ -212,11 +216,11 @@ def _tend(place: Place, wish: _Wish, legs: Sequence[OpenLeg], rules: Rules) -> l
 def _fits(place: Place, wish: _Wish, legs: Sequence[OpenLeg]) -> bool:
     """Say whether these are what is wanted.
 
-    Of an OCO the target tells, since the broker cuts the stop down after it. Where one of the two is left alone, it
-    is the one that is being filled, and the other was canceled for it: it is left to its end.
+    Of an OCO the target tells, since the broker cuts the stop down after it. Where the stop is left alone, it is being
+    filled, and the target was canceled for it: it is left to its end. A target left alone protects nothing.
     """
     if len(wish.kinds) == 2 and _is_left_of_pair(place, legs):
-        return legs[0].leaves_qty <= place.qty
+        return legs[0].kind is LegKind.STOP_LOSS and legs[0].leaves_qty == place.qty
     if len(legs) == 2 and legs[0].pair != legs[1].pair:
         return False
     if {leg.kind for leg in legs} != wish.kinds or (len(legs) == 1) != (len(wish.kinds) == 1):

@@ -52,7 +52,13 @@ def neighbors_of(order: Order) -> list[Neighbor]:
     with connection.cursor() as cursor:
         cursor.execute(NEIGHBORS, values)
         neighbors = [_neighbor(row) for row in cursor.fetchall()]
-    return [one for one in neighbors if one.left]  # what is filled awaits at most the answer to a cancel
+    # What is filled awaits at most the answer to a cancel.
+    return [one for one in neighbors if one.left or _is_unsized(one)]
+
+
+def _is_unsized(one: Neighbor) -> bool:
+    """Say whether this is an entry that is sized when it is sent: nothing else unsent has nothing left."""
+    return one.effect is PositionEffect.OPEN and not one.is_sent
 
 
 def _neighbor(row: tuple[object, ...]) -> Neighbor:

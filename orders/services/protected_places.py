@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.db.models import F, Q
 from django.utils import timezone
 
 from brokers.types import OrdStatus, OrdType, PositionEffect, Side
@@ -28,6 +29,8 @@ CHURN_SECONDS = 1.0
 """While an entry is being filled its exits follow it no faster."""
 SETTLE_SECONDS = 1.0
 """So long a broker has to cancel an OCO's other order by itself."""
+UNTOLD_SECONDS = 5.0
+"""So long nothing is placed beside an exit that has ended with fills of which only their number was told."""
 LONGEST_PAUSE_SECONDS = 60.0
 REFUSALS_COUNT_FOR = dt.timedelta(minutes=10)
 BY_HAND = (Source.DASHBOARD, Source.API)
@@ -37,7 +40,8 @@ BY_HAND = (Source.DASHBOARD, Source.API)
 class Found:
     """What a look has found.
 
-    ``refusal`` tells of exits that the broker would not have; ``target_in_seconds``: it would not have the target
+    ``refusal`` tells of exits that the broker would not have, ``refused_stop`` is the last of them where that was a
+    stop by itself at a price; ``target_in_seconds``: it would not have the target
     beside the stop, which is placed alone until then.
     """
 
@@ -45,6 +49,7 @@ class Found:
     entry: Order | None = None
     overclosed_by: Order | None = None
     refusal: str = ""
+    refused_stop: Order | None = None
     target_in_seconds: float = 0.0
 
 
@@ -78,10 +83,17 @@ def look_at_place(position: Position, legs: Sequence[Order]) -> Found:
         target=None if target_in else target,
         legs=seen,
         exit_under_way=under_way,
-        place_in_seconds=_pause_seconds(refusals),
+        place_in_seconds=max(pause_seconds(refusals), _untold_seconds(position)),
         resize_in_seconds=0.0 if entry.ended else _churn_seconds(legs),
+        settle_in_seconds=_settle_seconds(position, legs),
     )
-    return Found(place, entry, refusal=_refusal_words(refusals), target_in_seconds=target_in)
+    return Found(
+        place,
+        entry,
+        refusal=_refusal_words(refusals),
+        refused_stop=_refused_stop(refusals, seen),
+        target_in_seconds=target_in,
+    )
 
 
 def protected_entry(trade: Trade) -> Order | None:
@@ -223,15 +235,26 @@ def _churn_seconds(legs: Sequence[Order]) -> float:
 
 
 def _settle_seconds(position: Position, legs: Sequence[Order]) -> float:
-    """Return how long the broker still has to cancel what rests of an OCO: its other order was filled just now."""
-    if position.qty or not any(leg.leg in list(Leg) for leg in legs):
-        return 0.0
-    filled = Order.objects.filter(
-        account=position.account_id, symbol=position.symbol, leg__in=list(Leg), ended=True, cum_qty__gt=0
-    )
-    last = filled.order_by("-id").values_list("transact_time", flat=True).first()
-    paired = any(_pair_of(leg) is not None for leg in legs)
-    return 0.0 if last is None or not paired else _left(last, SETTLE_SECONDS)
+    """Return how long the broker still has to end what rests of an OCO: its other order has ended just now."""
+    others = [leg.sent_with_id for leg in legs if leg.sent_with_id]
+    pairs = Q(pk__in=others) | Q(sent_with__in=[leg.id for leg in legs])
+    ended = Order.objects.filter(pairs, account=position.account_id, symbol=position.symbol, ended=True)
+    moments = ended.exclude(transact_time=None).values_list("transact_time", flat=True)
+    return max((_left(moment, SETTLE_SECONDS) for moment in moments if moment is not None), default=0.0)
+
+
+def _untold_seconds(position: Position) -> float:
+    """Return how long to wait for fills that the broker has counted and not told: they are closed already."""
+    ended = Order.objects.filter(
+        account=position.account_id,
+        symbol=position.symbol,
+        position_effect=PositionEffect.CLOSE,
+        ended=True,
+        next_check_at__isnull=False,  # followed, since the broker counts more than we do
+        cum_qty__lt=F("order_qty"),
+    ).exclude(ord_status__in=[OrdStatus.DENIED, OrdStatus.REJECTED])
+    moments = ended.exclude(transact_time=None).values_list("transact_time", flat=True)
+    return max((_left(moment, UNTOLD_SECONDS) for moment in moments if moment is not None), default=0.0)
 
 
 def _refusals(entry: Order) -> list[Order]:
@@ -251,7 +274,7 @@ def _refusals(entry: Order) -> list[Order]:
     return list(rows.exclude(requests__kind=OrderRequest.Kind.CANCEL).order_by("-id"))
 
 
-def _pause_seconds(refusals: Sequence[Order]) -> float:
+def pause_seconds(refusals: Sequence[Order]) -> float:
     """Return how long to wait after so many refusals: 1, 2, 4 ... 60 s after the last."""
     if not refusals:
         return 0.0
@@ -265,6 +288,15 @@ def _target_in_seconds(refusals: Sequence[Order]) -> float:
     if last is None or last.ord_status != OrdStatus.REJECTED:
         return 0.0
     return _left(last.recorded_at, REFUSALS_COUNT_FOR.total_seconds())
+
+
+def _refused_stop(refusals: Sequence[Order], legs: Sequence[OpenLeg]) -> Order | None:
+    """Return the stop that was refused last, while none is there."""
+    last = next(iter(refusals), None)
+    if last is None or last.leg != Leg.STOP_LOSS or last.ord_status != OrdStatus.REJECTED:
+        return None
+    has_stop = any(leg.kind is LegKind.STOP_LOSS for leg in legs)
+    return None if has_stop or last.stop_px is None else last
 
 
 def _refusal_words(refusals: Sequence[Order]) -> str:

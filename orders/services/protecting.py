@@ -13,14 +13,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from brokers.models import BrokerAccount
-from brokers.types import Capabilities, OrdType, Side, TimeInForce
+from brokers.types import Capabilities, OrdType, TimeInForce
 from failpoints import failpoint
 from orders.intake.replace_request import InvalidRequest, ReplaceTerms
 from orders.models import AttentionItem, ExitReason, Leg, Order, Position, Source
 from orders.protection import Cancel, PlaceLegs, Replace, Rules, Step, StopTerms, Wait, plan
 from orders.services.attention import open_item
+from orders.services.closing_out import close_out, is_beyond
 from orders.services.executions import Applied
-from orders.services.exits import record_exit
 from orders.services.leases import Fence, hold_lease
 from orders.services.new_orders import ExitTerms, Provenance, write_order
 from orders.services.positions import lock_position
@@ -63,8 +63,9 @@ def _protect(
     account: BrokerAccount, position: Position, legs: Sequence[Order], capabilities: Capabilities
 ) -> Protected:
     found = look_at_place(position, legs)
-    if found.overclosed_by is not None:
-        _meet_overclosed(account, position, found.overclosed_by)
+    closing = _close_out(account, position, found)
+    if closing is not None and closing.again_in_seconds is None:
+        return closing  # what comes next is told by the exit's end
     if not position.qty and not legs and position.protected:
         position.protected = False
         position.save(update_fields=["protected"])
@@ -77,6 +78,7 @@ def _protect(
         open_item(AttentionItem.Kind.UNPROTECTED, order=found.entry, detail=found.refusal)
     by_id = {leg.id: leg for leg in legs}
     waits = [_carry_out(step, found, account, by_id, capabilities) for step in steps]
+    waits.append(None if closing is None else closing.again_in_seconds)
     if found.target_in_seconds and not steps:
         waits.append(found.target_in_seconds)
     return Protected(again_in_seconds=min((wait for wait in waits if wait is not None), default=None))
@@ -178,18 +180,23 @@ def _time_in_force(step: PlaceLegs, capabilities: Capabilities) -> TimeInForce:
     return TimeInForce.GTC if lasts else TimeInForce.DAY
 
 
-def _meet_overclosed(account: BrokerAccount, position: Position, exit_order: Order) -> None:
+def _close_out(account: BrokerAccount, position: Position, found: Found) -> Protected | None:
+    """Close at once what no protective exit can help any more; None where there is no such thing."""
+    if found.overclosed_by is not None:
+        return _meet_overclosed(account, position, found.overclosed_by)
+    entry, stop = found.entry, found.refused_stop
+    if entry is None or stop is None or found.place.exit_under_way or not is_beyond(account, position, stop):
+        return None
+    return Protected(
+        again_in_seconds=close_out(account, position, exit_reason=ExitReason.STOPPED_OUT, parent=entry)
+    )
+
+
+def _meet_overclosed(account: BrokerAccount, position: Position, exit_order: Order) -> Protected | None:
     """Tell of a position that an exit has turned over, and take it back where the desk is set so."""
     detail = f"{exit_order.symbol}: more was closed than was held, {position.qty.normalize():f} are open the other way"
     open_item(AttentionItem.Kind.OVERCLOSED, order=exit_order, detail=detail)
     if settings.OVERCLOSED_POLICY != "flatten":
-        return
-    record_exit(
-        account,
-        position.symbol,
-        side=Side.SELL if position.qty > 0 else Side.BUY,
-        qty=None,
-        exit_reason=ExitReason.OVERFILLED,
-        source=Source.DESK,
-        parent=exit_order,
-    )
+        return None
+    wait = close_out(account, position, exit_reason=ExitReason.OVERFILLED, parent=exit_order)
+    return Protected(again_in_seconds=wait)

@@ -11,7 +11,13 @@ from brokers.types import PositionEffect, Side
 from orders.intake.sizing import cap_exit, size_order
 from orders.intake.sizing_rules import part_of_position
 from orders.models import ExitReason, OrderRequest, Source
-from orders.selectors import closing_quantity, entering_quantity, net_position
+from orders.selectors import (
+    closing_quantity,
+    entering_quantity,
+    has_unsized_entry,
+    leaving_quantity,
+    net_position,
+)
 from orders.services.instruments import instrument_of
 
 FRACTIONAL_STEP = Decimal("0.000000001")
@@ -68,12 +74,17 @@ def exit_quantity(
 ) -> Decimal:
     """Return the quantity with which an exit is recorded: never more than may be closed. Raises ``SizingError``.
 
-    It is sized anew at its turn. So it is recorded, too, where nothing is held yet and entries are on their way.
+    It is sized anew at its turn, for which it waits until exits that are being canceled have ended. So it is recorded,
+    too, for what those would have closed, and where nothing is held yet and entries are on their way.
     ``at_market``: as if no exit rested, since those are canceled for this one.
     """
     closable = closable_quantity(account, symbol, side, at_market=at_market)
+    closable += leaving_quantity(account, symbol, side, at_market=at_market)
     if closable <= 0:
-        closable = entering_quantity(account, symbol, Side.SELL if side is Side.BUY else Side.BUY)
+        opposite = Side.SELL if side is Side.BUY else Side.BUY
+        if has_unsized_entry(account, symbol, opposite):  # how much it brings nobody knows yet
+            return requested or least_quantity(account, symbol, opposite)
+        closable = entering_quantity(account, symbol, opposite)
     return cap_exit(requested, closable)
 
 

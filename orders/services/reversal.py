@@ -8,7 +8,7 @@ The entry waits as ``INITIALIZED`` while the desk's closing order goes the way o
 | the broker's position is another than ours | the entry is denied, and the account compared with the broker |
 | the closing order is open | the broker is asked for its fill |
 | it is open after ``REVERSAL_POLLS`` x ``REVERSAL_POLL_SECONDS`` | it is canceled, and its end awaited |
-| it has ended, nothing opposite is left | the entry is sent |
+| it has ended, nothing opposite is left | the entry is sent, unless it has grown too old |
 | it has ended, something is left | the entry is denied; what is left is protected again; the operators are told |
 
 Source: the order execution lifecycle, Auto-Reversal.
@@ -190,7 +190,7 @@ def _conclude(entry: Order, fence: Fence) -> list[Applied]:
         if is_opposite(Side(order.side), position):
             _give_up(change, closing, position, now)
         else:
-            change.set(eligible_at=None)
+            change.set(eligible_at=None, reason="", text="")
         change.save()
         failpoint("reversal.end.before_commit")
     failpoint("reversal.end.after_commit")

@@ -50,7 +50,7 @@ from orders.services.repeating import repeats_too_late
 from orders.services.retrying import retried
 from orders.services.sizing import settle_entry
 from orders.services.sizing_facts import SizingFacts
-from orders.services.turns import lock_for_sending, put_off, turn_of
+from orders.services.turns import is_reversing, lock_for_sending, put_off, turn_of
 from orders.state import Denied, Rejected, Resized, Submitted
 from orders.state import NotSent as NotSentEvent
 from orders.turns import Clear, NothingToClose, Turn
@@ -157,7 +157,7 @@ def begin_submission(
         if cancel is not None:
             return cancel_unsent(order, cancel, Origin("worker", fence))
         turn = turn_of(order)
-        if not isinstance(turn, Clear):
+        if not isinstance(turn, Clear) or _has_aged(order, now):
             return _not_now(order, turn, now, fence)
         change = Change(order, Origin("worker", fence, {"dequeued": dequeued_at}))
         try:
@@ -193,7 +193,15 @@ def _denial(order: Order, now: dt.datetime) -> tuple[str, str] | None:
 
 
 def _not_now(order: Order, turn: Turn, now: dt.datetime, fence: Fence) -> Applied | None:
-    """Put off an order whose way is not clear; deny an exit that finds nothing to close, and return it."""
+    """Put off an order whose way is not clear; deny an exit that finds nothing to close, and return it.
+
+    So is an entry whose way is clear now, after a reversal that has taken too long.
+    """
+    if isinstance(turn, Clear):
+        _deny(
+            order, "TOO_OLD", "The opposite position is closed, which took too long.", Origin("worker", fence)
+        )
+        return Applied(order, changed=True, missing_fills=False)
     if isinstance(turn, NothingToClose):
         _deny(order, NOTHING_TO_CLOSE, "There is nothing left to close.", Origin("worker", fence))
         return Applied(order, changed=True, missing_fills=False)
@@ -403,9 +411,13 @@ def _hold_back(order: Order, closed: Closed, *, until: dt.datetime | None, origi
 
 def is_too_old(order: Order, now: dt.datetime) -> bool:
     """Say whether an entry waited so long that it is not what the trader wants any more; an exit always is."""
+    return not is_reversing(order) and _has_aged(order, now)
+
+
+def _has_aged(order: Order, now: dt.datetime) -> bool:
     young = now - order.received_at <= dt.timedelta(seconds=settings.ENTRY_MAX_AGE_SECONDS)
-    if young or order.position_effect == PositionEffect.CLOSE or order.auto_exit:
-        return False  # a reversal that has begun is ended by its own limit of time
+    if young or order.position_effect == PositionEffect.CLOSE:
+        return False
     return not queues_for_open(order)
 
 

@@ -92,6 +92,14 @@ def is_unfinished(order: Order) -> bool:
     return order.next_check_at is not None and not refused and order.cum_qty < order.order_qty
 
 
+def is_reversing(entry: Order) -> bool:
+    """Say whether the desk's closing order is still seen to: a reversal is ended by its own limit of time.
+
+    Once that has ended the entry is sent, or grows too old as any other does.
+    """
+    return entry.auto_exit and entry.reason == REVERSING
+
+
 def waiting_orders(account_id: uuid.UUID, symbol: str) -> Q:
     """Return the condition for orders of a place that wait for others of it to end."""
     return Q(

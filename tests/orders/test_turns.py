@@ -94,6 +94,11 @@ NOTHING = NothingToClose()
         (exit_("4"), "0", [entry("5")], AWAITS),
         (exit_("5"), "0", [entry("5")], CANCELS),
         (exit_("4"), "0", [entry("5", is_before=False)], NOTHING),
+        # entries that are not sized yet: they may bring anything
+        (whole(), "0", [entry("0", is_sent=False)], CANCELS),
+        (whole(), "10", [entry("0", is_sent=False)], CANCELS),
+        (exit_("4"), "0", [entry("0", is_sent=False)], AWAITS),
+        (exit_("14"), "10", [entry("0", is_sent=False)], clear("10")),
         (exit_("4"), "10", [entry("5"), neighbor("10", number=2)], NOTHING),
     ],
 )

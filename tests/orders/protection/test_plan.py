@@ -61,7 +61,9 @@ def some_legs(draw: st.DrawFn) -> tuple[OpenLeg, ...]:
     )
     pair = [replace(stop, pair=target.id, stop=STOP), replace(target, pair=target.id)]
     twice = [stop, replace(stop, id=uuid.uuid4())]
-    return tuple(draw(st.sampled_from([[], [stop], [target], [stop, target], pair, pair[:1], twice])))
+    return tuple(
+        draw(st.sampled_from([[], [stop], [target], [stop, target], pair, pair[:1], pair[1:], twice]))
+    )
 
 
 places = st.builds(
@@ -160,12 +162,11 @@ def test_a_plan_ends_with_exits_that_equal_the_position(place: Place, rules: Rul
     if not place.position:
         assert place.legs == ()
         return
-    lone = [leg for leg in place.legs if leg.pair and len(place.legs) == 1]
     for leg in place.legs:
         assert leg.side is place.closing_side
-        assert leg.leaves_qty == place.qty or (lone and leg.leaves_qty < place.qty)
+        assert leg.leaves_qty == place.qty
     assert (LegKind.STOP_LOSS in kinds) == (place.stop is not None)
-    if rules.hold_shares and not lone:
+    if rules.hold_shares:
         closing = {leg.pair or leg.id: leg.leaves_qty for leg in place.legs}
         assert sum(closing.values()) == (place.qty if closing else 0), "the same shares are held once"
 
@@ -229,6 +230,20 @@ def test_a_stop_of_a_pair_that_is_being_filled_is_left_to_its_end() -> None:
     stop = a_leg(qty="6", cum_qty=Decimal(4), pair=uuid.uuid4())
     place = Place(position=Decimal(6), stop=STOP, target=Decimal(104), legs=(stop,))
     assert plan(place, HELD) == []
+
+
+def test_a_stop_of_a_pair_that_is_left_with_too_little_is_placed_anew() -> None:
+    stop = a_leg(qty="4", pair=uuid.uuid4())
+    place = Place(position=Decimal(10), stop=STOP, target=Decimal(104), legs=(stop,))
+    assert plan(place, HELD) == [Cancel(stop.id)]
+
+
+def test_a_target_of_a_pair_protects_nothing_by_itself() -> None:
+    target = a_leg(LegKind.TAKE_PROFIT, pair=uuid.uuid4())
+    place = Place(position=Decimal(10), stop=STOP, target=Decimal(104), legs=(target,))
+    assert plan(place, HELD) == [Cancel(target.id)]
+    filling = replace(place, settle_in_seconds=0.3)
+    assert plan(filling, HELD) == [Wait(0.3)], "the stop may have been canceled for its fill"
 
 
 def test_one_cancel_ends_a_pair() -> None:

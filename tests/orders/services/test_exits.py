@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
+from brokers.errors import OrderRejected
 from brokers.types import OrdStatus, Side
-from orders.models import ExitReason, Leg, Order, OrderEvent, Position, Source
+from orders.models import Errand, ExitReason, Leg, Order, OrderEvent, Position, Source
+from orders.services.asking import Asked
 from orders.services.exits import record_exit
+from orders.services.flattening import Scope, flatten
+from orders.services.requests import record_cancel
 from tests.factories.alerts import record, record_one
 from tests.factories.exchange import Pit, open_pit
 from tests.factories.sending import hold
@@ -57,6 +63,13 @@ def flat(desk: Desk, *, side: Side = SELL, qty: str | None = None) -> Order | No
         exit_reason=ExitReason.FLATTENED,
         source=Source.DESK,
     )
+
+
+def cancel_by_hand(order: Order) -> None:
+    asked = Asked(
+        user_id=order.user_id, order_id=order.id, source=Source.DASHBOARD, received_at=timezone.now()
+    )
+    record_cancel(asked, statement_timeout_ms=5000)
 
 
 def enter_protected(pit: Pit, quantity: str) -> Order:
@@ -297,3 +310,66 @@ def test_exits_go_before_waiting_entries(pit: Pit) -> None:
     record_one(pit.desk, action="long_exit", quantity="4")
     pit.work()
     assert pit.exchange.sides() == [("SELL", Decimal(4)), ("BUY", Decimal(5))]
+
+
+@pytest.mark.parametrize("position", ["0", "10"])
+def test_an_exit_of_the_whole_ends_an_entry_that_is_not_sized_yet(pit: Pit, position: str) -> None:
+    if Decimal(position):
+        enter(pit, position)
+    strategy = pit.desk.strategy
+    strategy.sizing_method, strategy.sizing_value = "PERCENT_OF_EQUITY", Decimal(5)
+    entry = record_one(pit.desk, quantity=None)
+    assert entry.order_qty == 0
+    order = record_one(pit.desk, action="close_long")
+    pit.work()
+    pit.work()
+    assert (stored(entry).ord_status, entry.reason) == (OrdStatus.DENIED, "CANCELED_BEFORE_SENDING")
+    assert stored(order).ended
+    assert pit.exchange.sides() == ([("SELL", Decimal(10))] if Decimal(position) else [])
+
+
+def test_a_way_back_that_the_broker_refuses_is_tried_again_ever_later(pit: Pit) -> None:
+    leg = enter_protected(pit, "10")
+    pit.exchange.refuses = OrderRejected("halted")
+    pit.exchange.fill(leg, "15")  # more than was held
+    for _ in range(3):
+        pit.work()
+    ways_back = Order.objects.filter(exit_reason=ExitReason.OVERFILLED)
+    assert [order.ord_status for order in ways_back] == [OrdStatus.REJECTED]
+    ways_back.update(transact_time=timezone.now() - dt.timedelta(seconds=2))
+    Errand.objects.update(due_at=timezone.now())
+    pit.exchange.refuses = None
+    pit.work()
+    assert (pit.exchange.sides()[-1], held(pit)) == (("BUY", Decimal(5)), Decimal(0))
+
+
+@pytest.mark.parametrize("action", ["long_exit", "close_long"])
+def test_flattening_closes_what_the_exit_that_it_cancels_would_have(pit: Pit, action: str) -> None:
+    enter(pit, "10")
+    pit.exchange.fills_at_once, pit.exchange.cancels = False, False
+    under_way = record_one(pit.desk, action=action, quantity="10")
+    pit.work()
+    if action == "close_long":  # an exit of the whole would stay
+        cancel_by_hand(under_way)
+    flatten(Scope(user_id=pit.desk.user.id), source=Source.DASHBOARD)
+    pit.work()
+    assert len(pit.exchange.sent) == 1, "not two at once"
+    pit.exchange.tell_canceled(under_way)
+    pit.exchange.fills_at_once = True
+    pit.work()
+    assert pit.exchange.sides() == [("SELL", Decimal(10))] * 2
+    assert held(pit) == 0
+
+
+def test_an_exit_waits_for_one_that_is_being_canceled(pit: Pit) -> None:
+    enter(pit, "10")
+    resting = record_one(pit.desk, action="sell", order_type="exit", type="limit", price="200", quantity="10")
+    pit.exchange.cancels = False
+    pit.work()
+    cancel_by_hand(resting)
+    order = record_one(pit.desk, action="long_exit", quantity="10")
+    pit.work()
+    assert (stored(order).ord_status, order.reason) == (OrdStatus.INITIALIZED, "CLEARING_WAY")
+    pit.exchange.tell_canceled(resting)
+    pit.work()
+    assert (stored(order).ord_status, held(pit)) == (OrdStatus.FILLED, Decimal(0))

@@ -11,7 +11,7 @@ from brokers.paper.factory import CAPABILITIES
 from brokers.types import Capabilities, ExecType, ExecutionReport, IdempotencyClass, OrdStatus, Side
 from orders.intake.replace_request import ReplaceTerms
 from orders.models import AttentionItem, Errand, ExitReason, Leg, Order, OrderRequest, Position, Trade
-from orders.selectors import errands_due, unsent_orders
+from orders.selectors import errands_due, next_due_at, unsent_orders
 from orders.services.leases import Fence, LeaseLost
 from orders.services.lookup import look_up_order
 from orders.services.protecting import protect_position
@@ -20,6 +20,7 @@ from orders.services.requests import Asked, record_cancel, record_replace
 from orders.services.tending import tend_position
 from tests.factories.adapters import ScriptedAdapter
 from tests.factories.alerts import record_one
+from tests.factories.quotes import keep_quote
 from tests.factories.reports import make_fill, make_report
 from tests.factories.sending import UNKNOWN, accepting, hear, send_order, submit
 from tests.factories.traders import Desk
@@ -165,6 +166,51 @@ def test_a_stop_that_outlives_its_position_is_canceled(desk: Desk, fence: Fence)
     assert (request.order, request.kind, request.source) == (stop, "CANCEL", "desk")
 
 
+def test_nothing_is_put_back_before_all_fills_of_what_has_ended_are_counted(desk: Desk, fence: Fence) -> None:
+    entered(desk, fence, take_profit=None)
+    protect(desk, fence)
+    stop = legs(desk)["STOP_LOSS"]
+    send_order(stop, fence, accepting(stop))
+    ended = make_report(stop, ExecType.CANCELED, cum_qty=Decimal(4), transact_time=timezone.now())
+    hear(stop, ended)
+    a_moment_ago = timezone.now() - timezone.timedelta(seconds=2)
+    Order.objects.filter(pk=stop.pk).update(transact_time=a_moment_ago)
+    wait = protect(desk, fence)
+    assert legs(desk) == {}, "4 of the 10 may be sold already"
+    assert wait is not None
+    hear(stop, make_fill(stop, "4", "98", exec_id="s1", cum_qty=Decimal(4)))
+    hear(stop, replace(ended, exec_type=ExecType.ORDER_STATUS, ord_status=OrdStatus.CANCELED))
+    protect(desk, fence)
+    assert legs(desk)["STOP_LOSS"].order_qty == 6
+
+
+def test_fills_that_never_come_do_not_keep_a_position_unprotected(desk: Desk, fence: Fence) -> None:
+    entered(desk, fence, take_profit=None)
+    protect(desk, fence)
+    stop = legs(desk)["STOP_LOSS"]
+    send_order(stop, fence, accepting(stop))
+    hear(stop, make_report(stop, ExecType.CANCELED, cum_qty=Decimal(4)))
+    long_ago = timezone.now() - timezone.timedelta(seconds=6)
+    Order.objects.filter(pk=stop.pk).update(transact_time=long_ago)
+    protect(desk, fence)
+    assert legs(desk)["STOP_LOSS"].order_qty == 10
+
+
+def test_a_target_whose_stop_the_broker_has_ended_is_placed_anew_with_one(desk: Desk, fence: Fence) -> None:
+    target, stop = covered(desk, fence)
+    now = timezone.now()
+    hear(stop, stop_report(stop, ExecType.CANCELED, transact_time=now))
+    wait = protect(desk, fence)
+    assert wait is not None
+    assert 0 < wait <= 1, "its target may be filling"
+    Order.objects.filter(pk=stop.pk).update(transact_time=now - timezone.timedelta(seconds=2))
+    look(desk, fence)
+    send_cancel(target, fence)
+    hear(target, make_report(target, ExecType.CANCELED))
+    look(desk, fence)
+    assert set(legs(desk)) == {"STOP_LOSS", "TAKE_PROFIT"}
+
+
 def test_while_a_target_fills_in_parts_the_pair_is_left_alone(desk: Desk, fence: Fence) -> None:
     target, stop = covered(desk, fence)
     hear(target, make_fill(target, "4", "104", exec_id="t1"))
@@ -194,7 +240,7 @@ def test_more_fills_have_the_oco_replaced_by_a_bigger_one(desk: Desk, fence: Fen
     assert OrderRequest.objects.get().order == target
     send_cancel(target, fence)
     hear(target, make_report(target, ExecType.CANCELED))
-    assert protect(desk, fence) is None
+    assert protect(desk, fence) is not None, "the broker is about to cancel the stop"
     assert set(legs(desk)) == {"STOP_LOSS"}, "the broker has not told of the other one's end"
     hear(stop, stop_report(stop, ExecType.CANCELED))
     protect(desk, fence)
@@ -473,3 +519,81 @@ def test_an_errand_that_waits_comes_again_in_time(desk: Desk, fence: Fence) -> N
     later = Errand.objects.get()
     assert later.version > errand.version
     assert later.due_at > timezone.now()
+
+
+def refused_stop(desk: Desk, fence: Fence) -> Order:
+    """Return the entry of a position of 10 whose stop at 98 the broker has refused, a moment ago."""
+    from brokers.errors import OrderRejected
+
+    entry = entered(desk, fence, take_profit=None)
+    protect(desk, fence)
+    submit(legs(desk)["STOP_LOSS"], ScriptedAdapter(submit=OrderRejected("beyond the market")), fence)
+    return entry
+
+
+def look(desk: Desk, fence: Fence) -> float | None:
+    """Look at the position whether or not anybody has asked for it."""
+    place = {"account_id": desk.account.id, "symbol": "AAPL"}
+    return protect_position(**place, capabilities=CAPABILITIES, fence=fence).again_in_seconds
+
+
+def test_a_stop_that_comes_too_late_closes_at_market(desk: Desk, fence: Fence) -> None:
+    entry = refused_stop(desk, fence)
+    look(desk, fence)
+    assert Errand.objects.filter(kind=Errand.Kind.QUOTES).exists(), "whether it is too late says a quote"
+    keep_quote(desk.account, "97")
+    assert look(desk, fence) is None
+    order = Order.objects.get(parent=entry, leg="")
+    assert (order.ord_type, order.side, order.order_qty) == ("MARKET", "SELL", 10)
+    assert (order.exit_reason, order.source, order.strategy) == ("STOPPED_OUT", "desk", desk.strategy)
+    assert look(desk, fence) is None
+    assert Order.objects.filter(parent=entry).count() == 2, "once"
+
+
+def test_a_refused_stop_that_the_price_has_not_passed_is_placed_again(desk: Desk, fence: Fence) -> None:
+    entry = refused_stop(desk, fence)
+    keep_quote(desk.account, "98.01")
+    Order.objects.filter(leg="STOP_LOSS").update(transact_time=timezone.now() - timezone.timedelta(seconds=2))
+    look(desk, fence)
+    assert set(legs(desk)) == {"STOP_LOSS"}
+    assert not Order.objects.filter(parent=entry, leg="").exists()
+
+
+def test_a_short_whose_stop_comes_too_late_is_bought_back(desk: Desk, fence: Fence) -> None:
+    from brokers.errors import OrderRejected
+
+    entry = entered(desk, fence, action="short_entry", take_profit=None)
+    protect(desk, fence)
+    submit(legs(desk)["STOP_LOSS"], ScriptedAdapter(submit=OrderRejected("beyond the market")), fence)
+    keep_quote(desk.account, "103")
+    look(desk, fence)
+    order = Order.objects.get(parent=entry, leg="")
+    assert (order.side, order.order_qty) == ("BUY", 10)
+
+
+def test_an_exit_at_market_that_is_refused_too_is_tried_again_ever_later(desk: Desk, fence: Fence) -> None:
+    from brokers.errors import OrderRejected
+
+    entry = refused_stop(desk, fence)
+    keep_quote(desk.account, "97")
+    look(desk, fence)
+    submit(Order.objects.get(parent=entry, leg=""), ScriptedAdapter(submit=OrderRejected("halted")), fence)
+    wait = protect(desk, fence)
+    assert wait is not None
+    assert 0 < wait <= 1
+    assert Order.objects.filter(parent=entry, leg="").count() == 1
+
+
+def test_a_pair_whose_market_is_closed_waits_together(desk: Desk, fence: Fence) -> None:
+    from brokers.errors import MarketClosed
+
+    entered(desk, fence)
+    protect(desk, fence)
+    target = legs(desk)["TAKE_PROFIT"]
+    opens_at = timezone.now() + timezone.timedelta(hours=15)
+    submit(target, ScriptedAdapter(submit=MarketClosed("closed", next_open=opens_at)), fence)
+    assert {order.ord_status for order in legs(desk).values()} == {"INITIALIZED"}
+    Errand.objects.all().delete()
+    due = next_due_at(desk.user.id)
+    assert due is not None
+    assert due > 3600, "nobody looks before"

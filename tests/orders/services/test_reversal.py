@@ -226,10 +226,27 @@ def test_a_reversal_under_way_grows_not_too_old(pit: Pit, settings: SettingsWrap
     entry, closing = begin(pit)
     Order.objects.filter(pk=entry.pk).update(received_at=timezone.now() - dt.timedelta(minutes=5))
     assert stale_entries() == []
-    pit.exchange.fills_at_once = True
+    pit.work()
+    assert stored(entry).ord_status == OrdStatus.INITIALIZED
     pit.exchange.fill(closing, "3")
     pit.work()
-    assert stored(entry).ord_status == OrdStatus.FILLED
+    assert (stored(entry).ord_status, entry.reason) == (OrdStatus.DENIED, "TOO_OLD"), (
+        "it is not sent that late"
+    )
+    assert (held(pit), len(pit.exchange.sent)) == (Decimal(0), 1)
+
+
+def test_an_entry_whose_reversal_is_over_grows_too_old(pit: Pit) -> None:
+    entry, closing = begin(pit)
+    pit.exchange.fill(closing, "3")
+    pit.exchange.refuses = BrokerUnavailable("refused")
+    pit.work()
+    assert stored(entry).ord_status == OrdStatus.INITIALIZED, "closed, and not sent yet"
+    Order.objects.filter(pk=entry.pk).update(received_at=timezone.now() - dt.timedelta(minutes=5))
+    assert stale_entries() == [entry.pk], "the worker may be gone by now"
+    pit.exchange.refuses = None
+    pit.work()
+    assert (stored(entry).ord_status, entry.reason) == (OrdStatus.DENIED, "TOO_OLD")
 
 
 def test_the_next_worker_goes_on(pit: Pit, monkeypatch: pytest.MonkeyPatch) -> None:
