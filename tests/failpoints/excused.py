@@ -61,10 +61,6 @@ PASSED_ON: dict[str, tuple[str, str]] = {
         "write",
         "part of the transaction that gives the reason for it",
     ),
-    "orders/services/protecting.py:_write_leg": (
-        "write",
-        "part of the transaction that decides on a position's exits",
-    ),
     "orders/services/quotas.py:spend_quota": ("write", "part of recording"),
     "orders/services/errands.py:tend_if_waited_for": ("write", "part of the transaction that ends the order"),
     "orders/services/reconciliation/findings.py:note_done": (

@@ -145,8 +145,9 @@ def resting_orders(trial: Trial) -> None:
 
 
 def silent_streams(trial: Trial) -> None:
-    """Fill an order and tell nobody but who asks."""
+    """Fill an order and tell nobody but who asks: not at a worker's start, when the whole account is compared."""
     trader = trial.floor.trader()
+    trial.floor.wait_filled(trader, trial.deliver(trader), seconds=PATIENCE_SECONDS)
     trial.floor.add_fault("stream_silence", trader, count=None)
     trial.deliver(trader)
 
