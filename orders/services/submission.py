@@ -146,6 +146,11 @@ def begin_submission(
         now = timezone.now()
         if order.ord_status != OrdStatus.INITIALIZED or (order.eligible_at and order.eligible_at > now):
             return None
+        turn = turn_of(order) if cancel is None and is_reversing(order) else None
+        if turn is not None and not isinstance(turn, Clear):
+            return _not_now(
+                order, turn, now, fence
+            )  # its end sees to the closing order, whatever would deny it
         # What has waited for the opening may find that the market stays closed today after all.
         closed = closed_market(order, now) if order.eligible_at is not None else None
         if closed is not None and cancel is None:
@@ -156,7 +161,7 @@ def begin_submission(
             return Applied(order, changed=True, missing_fills=False)
         if cancel is not None:
             return cancel_unsent(order, cancel, Origin("worker", fence))
-        turn = turn_of(order)
+        turn = turn or turn_of(order)
         if not isinstance(turn, Clear) or _has_aged(order, now):
             return _not_now(order, turn, now, fence)
         change = Change(order, Origin("worker", fence, {"dequeued": dequeued_at}))

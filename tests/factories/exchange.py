@@ -91,6 +91,9 @@ class Account:
     adapter: Exchange
     account_id: uuid.UUID
     stream: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(is_live=True))
+    watch: SimpleNamespace = field(
+        default_factory=lambda: SimpleNamespace(finds_silence=lambda known, found: False)
+    )
 
     @contextmanager
     def holding(self, order: Order) -> Iterator[Callable[[], list[ExecutionReport]]]:

@@ -12,8 +12,8 @@ from django.db import connection
 from django.utils import timezone
 
 from brokers.errors import OrderRejected
-from brokers.types import OrdStatus, Side
-from orders.models import Errand, ExitReason, Leg, Order, OrderEvent, Position, Source
+from brokers.types import CancelOrder, OrdStatus, Side
+from orders.models import Errand, ExitReason, Leg, Order, OrderEvent, OrderRequest, Position, Source
 from orders.services.asking import Asked
 from orders.services.exits import record_exit
 from orders.services.flattening import Scope, flatten
@@ -373,3 +373,24 @@ def test_an_exit_waits_for_one_that_is_being_canceled(pit: Pit) -> None:
     pit.exchange.tell_canceled(resting)
     pit.work()
     assert (stored(order).ord_status, held(pit)) == (OrdStatus.FILLED, Decimal(0))
+
+
+def test_a_leg_whose_cancel_is_refused_is_asked_after_before_it_is_canceled_again(
+    pit: Pit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enter_protected(pit, "10")
+    canceled: list[CancelOrder] = []
+
+    def refuse(request: CancelOrder, *, before_send: object) -> None:
+        canceled.append(request)
+        assert len(canceled) < 20, "it is canceled without end"
+        raise OrderRejected("it is filled already")
+
+    monkeypatch.setattr(pit.exchange, "cancel_order", refuse)
+    order = record_one(pit.desk, action="close_long")
+    pit.work()
+    assert len(canceled) == 1
+    assert stored(order).ord_status == OrdStatus.INITIALIZED
+    OrderRequest.objects.update(recorded_at=timezone.now() - dt.timedelta(seconds=2))
+    pit.work()
+    assert len(canceled) == 2

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from brokers.errors import BrokerUnavailable, OrderRejected
 from brokers.types import OrdStatus
-from orders.models import AttentionItem, Errand, ExitReason, Order, Position, Source, Trade
+from orders.models import AccountHalt, AttentionItem, Errand, ExitReason, Order, Position, Source, Trade
 from orders.services.leases import LeaseLost, expire_lease
 from orders.services.sweeping import stale_entries
 from tests.factories.alerts import record_one
@@ -233,6 +233,29 @@ def test_a_reversal_under_way_grows_not_too_old(pit: Pit, settings: SettingsWrap
     assert (stored(entry).ord_status, entry.reason) == (OrdStatus.DENIED, "TOO_OLD"), (
         "it is not sent that late"
     )
+    assert (held(pit), len(pit.exchange.sent)) == (Decimal(0), 1)
+
+
+def test_what_denies_an_entry_leaves_no_closing_order_to_itself(pit: Pit, settings: SettingsWrapper) -> None:
+    entry, closing = begin(pit)
+    AccountHalt.objects.create(
+        user=pit.desk.user, account=pit.desk.account, reason="drift", since=timezone.now()
+    )
+    settings.REVERSAL_POLLS = 0
+    pit.work()
+    pit.work()
+    assert stored(closing).ord_status == OrdStatus.CANCELED, "its time is over"
+    assert (stored(entry).ord_status, entry.reason) == (OrdStatus.DENIED, "REVERSAL_TIMED_OUT")
+
+
+def test_a_halt_during_a_reversal_denies_the_entry_after_it(pit: Pit) -> None:
+    entry, closing = begin(pit)
+    AccountHalt.objects.create(
+        user=pit.desk.user, account=pit.desk.account, reason="drift", since=timezone.now()
+    )
+    pit.exchange.fill(closing, "3")
+    pit.work()
+    assert (stored(entry).ord_status, entry.reason) == (OrdStatus.DENIED, "DRIFT_HALT")
     assert (held(pit), len(pit.exchange.sent)) == (Decimal(0), 1)
 
 
