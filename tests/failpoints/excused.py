@@ -150,6 +150,7 @@ NOT_ON_AN_ORDERS_WAY: dict[str, str] = {
     "orders/services/api_keys.py": "a trader's keys, from the command line",
     "orders/services/quotes.py:want_quotes commit": "a wish for quotes, in its caller's transaction if there is one",
     "orders/services/demo.py": "the demo's trader, before anything is traded",
+    "tradingsite/demo/cast.py": "the same",
     "orders/services/heartbeats.py": "says that a part of the desk works; the next beat says it again",
     "orders/services/market_hours.py:save_override write: save": "an operator announces a day: one row",
     "orders/ledger/positions.py:position_differences commit": "reads while the position's row is locked",
