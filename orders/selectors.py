@@ -5,10 +5,11 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Now
 
 from brokers.models import BrokerAccount
@@ -262,7 +263,9 @@ SELECT user_id FROM (
     WHERE status = 'RECORDED' AND answered_at IS NULL
       AND greatest(eligible_at, recorded_at) <= now() - make_interval(secs => %(waited)s)
     UNION ALL
-    SELECT user_id, due_at FROM orders_errand WHERE due_at <= now()
+    SELECT user_id, due_at FROM orders_errand
+    WHERE due_at <= now() AND (kind = ANY(%(urgent)s) OR user_id IN (
+        SELECT user_id FROM orders_workerlease WHERE expires_at > now()))
 ) AS due
 GROUP BY user_id ORDER BY min(since), user_id LIMIT %(limit)s
 """
@@ -272,19 +275,31 @@ def users_with_due_orders(limit: int = 1000) -> list[int]:
     """Return the traders of whom an unfinished order is due to be looked at, who has waited longest first.
 
     Those whose order waits for its time (for the market to open, say) come last, or they would hide the others.
-    Reads only the partial indexes of unfinished orders and of open requests, so it costs the same however many have
-    ended.
+    An errand that is not urgent counts where a worker is there for it. Reads only the partial indexes of unfinished
+    orders and of open requests, so it costs the same however many have ended.
     """
     with connection.cursor() as cursor:
-        cursor.execute(USERS_DUE, {"waited": settings.UNDELIVERED_SECONDS, "limit": limit})
+        urgent = [str(kind) for kind in Errand.URGENT]
+        values: dict[str, Any] = {"waited": settings.UNDELIVERED_SECONDS, "limit": limit, "urgent": urgent}
+        cursor.execute(USERS_DUE, values)
         return [user_id for (user_id,) in cursor.fetchall()]
 
 
+def users_with_patient_errands(limit: int) -> list[int]:
+    """Return the traders whom no live lease covers, and for whom there is only to be done what can wait for room in
+    the fleet; who has waited longest first.
+    """
+    covered = WorkerLease.objects.filter(user=OuterRef("user"), expires_at__gt=Now())
+    due = Errand.objects.filter(due_at__lte=Now()).exclude(kind__in=Errand.URGENT).exclude(Exists(covered))
+    waiting = due.values("user").annotate(since=Min("due_at")).order_by("since", "user")
+    return list(waiting.values_list("user", flat=True)[:limit])
+
+
 def users_without_worker(limit: int = 1000) -> list[int]:
-    """Return the traders who have unfinished orders or errands that are due, and whom no live lease covers."""
+    """Return the traders who have unfinished orders or urgent errands that are due, and whom no live lease covers."""
     covered = WorkerLease.objects.filter(user=OuterRef("user"), expires_at__gt=Now())
     unfinished = Order.objects.filter(next_check_at__isnull=False).exclude(Exists(covered))
-    errands = Errand.objects.filter(due_at__lte=Now()).exclude(Exists(covered))
+    errands = Errand.objects.filter(due_at__lte=Now(), kind__in=Errand.URGENT).exclude(Exists(covered))
     users = unfinished.order_by().values_list("user", flat=True).union(errands.values_list("user", flat=True))
     return list(users.order_by("user")[:limit])
 

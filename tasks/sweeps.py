@@ -1,13 +1,13 @@
-"""Periodic work, thin: each task calls one service and rings who is concerned."""
+"""Periodic work, thin: each task calls one service. ``due`` rings for what the others have written."""
 
 import structlog
 from celery import shared_task
 
 from failpoints import failpoint
-from orders.selectors import users_with_due_orders
+from orders.selectors import users_with_due_orders, users_with_patient_errands
 from orders.services.catalogue import ask_for_instruments, watch_instruments
 from orders.services.exit_alarms import settle_alarms
-from orders.services.heartbeats import beat_schedule
+from orders.services.heartbeats import beat_schedule, room_in_fleets
 from orders.services.market_hours import refresh_market_hours, watch_market_hours
 from orders.services.pool import decide_target
 from orders.services.reconciliation.asking import ask_due
@@ -20,16 +20,24 @@ from tasks.orphans import hand_out_cases
 
 log = structlog.get_logger(__name__)
 
+PATIENT_CLAIMS = 8
+"""So many workers a run asks for whose traders can wait: those who hold something do not all come at once."""
+
 
 @shared_task(name="sweeps.due")
 def due() -> None:
-    """Ring for every trader of whom an order is due: a lost doorbell is healed here."""
+    """Ring for every trader of whom an order is due: a lost doorbell is healed here.
+
+    Traders without a worker for whom there is only what can wait get the room that the fleets have. Where there is
+    none they take turns, one a run, so that nobody's order waits behind them.
+    """
     with sweep_lock("due") as alone:
         if not alone:
             return
         failpoint("sweep.due.before")
         beat_schedule()
         due_now = users_with_due_orders()
+        due_now += users_with_patient_errands(limit=min(max(room_in_fleets(), 1), PATIENT_CLAIMS))
     for user_id in due_now:
         nudge(user_id)
     failpoint("sweep.due.after")
@@ -44,9 +52,7 @@ def valuation() -> None:
         failpoint("sweep.valuation.before")
         settle_alarms()
         watch_unseen_positions()
-        traders = write_valuation_errands()
-    for user_id in traders:
-        nudge(user_id)
+        write_valuation_errands()
     failpoint("sweep.valuation.after")
 
 
@@ -108,9 +114,7 @@ def reconcile() -> None:
         if not alone:
             return
         failpoint("sweep.reconcile.before")
-        traders = ask_due()
-    for user_id in traders:
-        nudge(user_id)
+        ask_due()
     failpoint("sweep.reconcile.after")
 
 
@@ -118,9 +122,7 @@ def reconcile() -> None:
 def instruments() -> None:
     """Have every broker's catalogue read once a day by one of its traders' workers, and alarm where that fails."""
     failpoint("sweep.instruments.before")
-    asked = ask_for_instruments()
-    for user_id in asked:
-        nudge(user_id)
+    ask_for_instruments()
     stale = watch_instruments()
     failpoint("sweep.instruments.after")
     if stale:

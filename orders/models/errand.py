@@ -19,6 +19,10 @@ class Errand(models.Model):
         RECONCILE = "RECONCILE", "Compare with the broker"
         INSTRUMENTS = "INSTRUMENTS", "Read the broker's instruments"
 
+    URGENT = frozenset({Kind.TEND_POSITION})
+    """Done before the next order is chosen. The others wait until all is sent, and for a worker until there is room:
+    everybody who holds something asks for them again and again, and no order may wait behind that."""
+
     # The indexes below begin with both.
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="errands", db_index=False)
     account = models.ForeignKey(BrokerAccount, models.CASCADE, related_name="errands", db_index=False)

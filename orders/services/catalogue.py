@@ -68,7 +68,7 @@ LIMIT 1
 
 
 def ask_for_instruments() -> list[int]:
-    """Ask one trader's worker of every broker whose catalogue is due; return the traders to ring for.
+    """Ask one trader's worker of every broker whose catalogue is due; return the traders.
 
     Where one account's worker has failed at it for some time, another one's is asked instead. May be called at any
     time and by several at once.

@@ -24,7 +24,7 @@ def write_valuation_errands() -> list[int]:
     """Have the workers fetch quotes for every account with an open position that is due; return the traders.
 
     Due is an account where the market of one of its positions is not known to be closed, each time; the others
-    every ``VALUATION_QUIET_SECONDS``. Called in the sweep's transaction: ring for the traders after it.
+    every ``VALUATION_QUIET_SECONDS``.
     """
     symbols: dict[uuid.UUID, set[str]] = defaultdict(set)
     for account_id, symbol in Position.objects.exclude(qty=0).values_list("account", "symbol"):

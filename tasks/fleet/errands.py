@@ -17,9 +17,6 @@ from orders.services.tending import tend_position
 
 Run = Callable[[Errand, BrokerAdapter, Fence], Sequence[Applied]]
 
-AT_ONCE = frozenset({Errand.Kind.TEND_POSITION})
-"""What is done before the next order is chosen; the others wait until all is sent."""
-
 RUNS: Mapping[Errand.Kind, Run] = {
     Errand.Kind.TEND_POSITION: tend_position,
     Errand.Kind.RECONCILE: reconcile_account,

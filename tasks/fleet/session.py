@@ -45,7 +45,7 @@ from orders.services.trouble import TROUBLE
 from orders.services.verification import check_all_of, note_check, verify_account
 from tasks import routing
 from tasks.fleet.accounts import AccountSession, AccountUnusable
-from tasks.fleet.errands import AT_ONCE, run_errand
+from tasks.fleet.errands import run_errand
 from tasks.fleet.slots import Slot, boottime
 from tasks.fleet.watching import known_of
 from tasks.replies import answer, answer_requests
@@ -145,7 +145,7 @@ class TraderSession:
             if request is not None:
                 seen.add(request.id)
                 worked = self._guarded(partial(self._send_request, request), request.order) or worked
-            if at_hand.errands and self._run_errands(AT_ONCE):
+            if at_hand.errands and self._run_errands(Errand.URGENT):
                 worked = True
                 continue  # it may have recorded orders, and requests
             alone = self._left_alone()

@@ -195,6 +195,7 @@ class Supervisor:
             pid=os.getpid(),
             idle=self._count_idle(),
             workers=len(self._children),
+            most=settings.FLEET_MAX_WORKERS,
             target=self._wanted(),
             short_seconds=round(now - max(self._short_since, self._started)),
         )

@@ -97,6 +97,7 @@ def reads_of(floor: Floor) -> dict[str, Callable[[], object]]:
     reads: dict[str, Callable[[], object]] = {
         "users_with_due_orders": selectors.users_with_due_orders,
         "users_without_worker": selectors.users_without_worker,
+        "users_with_patient_errands": lambda: selectors.users_with_patient_errands(8),
         "stale_entries": stale_entries,
         "closing_quantity": lambda: selectors.closing_quantity(floor.busy.account, "AAPL", Side.SELL),
     }
