@@ -49,7 +49,7 @@ def test_flat_ones_are_hidden_until_they_are_asked_for(page: Client, account: Br
     assert symbols(page.get(URL)) == ["AAPL"]
     response = page.get(URL, {"all": "1"})
     assert symbols(response) == ["AAPL", "MSFT"]
-    assert "Flat MSFT – 0.00 – – – +12.50" in text_of(response)
+    assert "Flat MSFT 0.00 – – +12.50" in text_of(response)
     filtered = page.get(URL, {"all": "1", "symbol": "msft"})
     assert symbols(filtered) == ["MSFT"]
     assert (
@@ -60,7 +60,7 @@ def test_flat_ones_are_hidden_until_they_are_asked_for(page: Client, account: Br
 def test_what_a_position_comes_to(page: Client, account: BrokerAccount) -> None:
     make_position(account, "BTC/USD", "-0.150000000", cost="-9750", realized_pnl="-3.105", fees="1.2")
     response = page.get(URL)
-    assert "Short 0.15 BTC/USD 65000.00 −9750.00 no quote – – −3.10 1.20" in text_of(response)
+    assert "Short 0.15 BTC/USD −9750.00 at 65000.00 no quote – −3.10 1.20" in text_of(response)
     assert 'class="pnl loss" title="-3.105"' in response.content.decode()
 
 
@@ -75,7 +75,7 @@ def test_what_a_position_is_worth_and_how_old_that_is(
     position = make_position(account)
     marks = {"mark_px": "101.5", "market_value": 1015, "unrealized_pnl": 15, "unrealized_pct": "1.5"}
     Position.objects.filter(pk=position.pk).update(**marks, quote_time=quoted_at, valued_at=timezone.now())
-    assert f"101.50 {age} 1015.00 +15.00 +1.50 %" in text_of(page.get(URL))
+    assert f"1015.00 at 101.50 {age} +15.00 +1.50 %" in text_of(page.get(URL))
 
 
 def test_symbol_and_account(page: Client, ann: User, account: BrokerAccount) -> None:

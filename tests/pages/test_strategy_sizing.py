@@ -133,7 +133,7 @@ def test_an_operator_sets_the_rule_in_the_admin(client: Client, strategy: Strate
     client.force_login(User.objects.create(username="operator", is_staff=True, is_superuser=True))
     change = f"/admin/orders/strategy/{strategy.pk}/change/"
     account = strategy.accounts.get()
-    values = {"name": strategy.name, "accounts": str(account.pk), "allowed_symbols": ""}
+    values = {"name": strategy.name, "accounts": str(account.pk), "allowed_symbols": "", "trade_style": "DAY"}
     response = client.post(change, EMPTY | values | {"sizing_method": "CASH"})
     assert "Give the rule an amount above zero" in response.content.decode()
     response = client.post(change, EMPTY | values | {"sizing_method": "CASH", "sizing_value": "500"})
