@@ -36,9 +36,8 @@ def bought(floor: Floor, trader: Trader, **fields: Any) -> dict[str, Any]:
 
 def test_a_fresh_desk_reads_what_there_is_to_trade_once(floor: Floor) -> None:
     floor.warm_up(floor.trader())
-    query = (
-        "SELECT count(*) AS many, count(DISTINCT refreshed_at) AS times FROM brokers_instrument WHERE broker = 'paper'"
-    )
+    counts = "count(*) AS many, count(DISTINCT refreshed_at) AS times"
+    query = f"SELECT {counts} FROM brokers_instrument WHERE broker = 'paper'"
     [row] = wait_until(
         "the instruments are read", lambda: [r for r in floor.desk_rows(query) if r["many"]], seconds=90
     )
