@@ -20,7 +20,7 @@ COMPONENTS = ("postgres", "redis", "venue", "web", "fleet", "sweeps", "beat")
 ENVIRONMENT = {
     "FLEET_POOL_SIZE": "1",
     "FLEET_POOL_MAX": "4",
-    "FLEET_MAX_WORKERS": "12",
+    "FLEET_MAX_WORKERS": "24",
     "LEASE_TTL_SECONDS": "60",  # what ends sooner was ended by the maintenance
     "LEASE_RENEW_SECONDS": "2",
     "SWEEP_DUE_SECONDS": "1",
