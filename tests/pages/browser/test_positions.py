@@ -28,7 +28,12 @@ def test_closing_one_position_asks_first_and_closes_only_that(tab: Page, ann: Us
     tab.get_by_role("button", name="Cancel and close").press("Enter")
     expect(tab.get_by_text("Not closed yet: AAPL")).to_be_visible()  # no worker runs here
     [order] = Order.objects.all()
-    assert (order.symbol, order.side, order.position_effect, order.closes_whole) == ("AAPL", "SELL", "CLOSE", True)
+    assert (order.symbol, order.side, order.position_effect, order.closes_whole) == (
+        "AAPL",
+        "SELL",
+        "CLOSE",
+        True,
+    )
 
 
 def test_closing_everything(tab: Page, ann: User) -> None:
