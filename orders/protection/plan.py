@@ -221,7 +221,7 @@ def _fits(place: Place, wish: _Wish, legs: Sequence[OpenLeg]) -> bool:
     """
     if len(wish.kinds) == 2 and _is_left_of_pair(place, legs):
         return legs[0].kind is LegKind.STOP_LOSS and legs[0].leaves_qty == place.qty
-    if len(legs) == 2 and legs[0].pair != legs[1].pair:
+    if len(legs) == 2 and (legs[0].pair is None or legs[0].pair != legs[1].pair):
         return False
     if {leg.kind for leg in legs} != wish.kinds or (len(legs) == 1) != (len(wish.kinds) == 1):
         return False
