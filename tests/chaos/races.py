@@ -52,7 +52,8 @@ FAULTS = (
 COVERED_SECONDS, QUIET_SECONDS, POLL_SECONDS = 40.0, 60.0, 0.3
 
 _LEGS = """
-SELECT count(*) FROM orders_order WHERE user_id = %s AND leg <> '' AND ord_status IN ('NEW', 'PENDING_NEW', 'PARTIALLY_FILLED')
+SELECT count(*) FROM orders_order WHERE user_id = %s AND leg <> '' 
+   AND ord_status IN ('NEW', 'PENDING_NEW', 'PARTIALLY_FILLED')
 """
 _OPEN = """
 SELECT p.user_id FROM orders_position AS p WHERE p.symbol = %s AND p.qty <> 0
