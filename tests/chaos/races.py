@@ -52,7 +52,7 @@ FAULTS = (
 COVERED_SECONDS, QUIET_SECONDS, POLL_SECONDS = 40.0, 60.0, 0.3
 
 _LEGS = """
-SELECT count(*) FROM orders_order WHERE user_id = %s AND leg <> '' 
+SELECT count(*) FROM orders_order WHERE user_id = %s AND leg <> ''
    AND ord_status IN ('NEW', 'PENDING_NEW', 'PARTIALLY_FILLED')
 """
 _OPEN = """
@@ -77,7 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
         stage.query("UPDATE orders_strategy SET trade_style = 'SWING' RETURNING id")
         while raced < parsed.races and not left:
             covered = _enter(stage, rng)
-            what = _leap(stage, rng, covered)
+            what = _leap(stage, rng)
             stage.heal()
             left = _wait_flat(stage)
             raced += len(covered)
@@ -99,6 +99,9 @@ def _enter(stage: Stage, rng: random.Random) -> list[Trader]:
     """Have every trader hold the symbol with both exits at the exchange; return those for whom that came about."""
     stage.control("POST", "/control/prices", {"symbol": SYMBOL, "price": ENTRY})
     for trader in stage.traders:
+        if rng.random() < 0.3:  # the exchange decides on it when it takes the exits
+            race = {"match": {"account_id": trader.venue_account}, "fault": {"kind": "leg_race"}, "count": 2}
+            stage.control("POST", "/control/faults", race)
         side = rng.choice(("buy", "buy", "sell"))
         body = alert(
             trader, symbol=SYMBOL, action=side, quantity=10, id=f"race-{time.monotonic_ns()}", **BOTH
@@ -117,14 +120,8 @@ def _accepted(stage: Stage, trader: Trader, body: dict[str, object]) -> bool:
     return False
 
 
-def _leap(stage: Stage, rng: random.Random, traders: Sequence[Trader]) -> str:
+def _leap(stage: Stage, rng: random.Random) -> str:
     """Break something, and have the price leap over both exits; return what was broken."""
-    for trader in traders:
-        if rng.random() < 0.3:
-            match = {"account_id": trader.venue_account}
-            stage.control(
-                "POST", "/control/faults", {"match": match, "fault": {"kind": "leg_race"}, "count": 2}
-            )
     said = inject(stage, rng, rng.choice(FAULTS))
     for price in rng.choice(LEAPS):
         with contextlib.suppress(httpx.HTTPError):
