@@ -14,7 +14,7 @@ import contextlib
 import random
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import httpx
 import psycopg
