@@ -34,10 +34,16 @@ class Neighbor:
     ord_type: OrdType
     is_leg: bool
     is_sent: bool
+    is_working: bool  # the broker works it, and has said so
     has_ended: bool  # and is followed: the broker has told of fills that have not come yet
     is_leaving: bool  # a cancel of it is open
     is_before: bool  # it was recorded before the order whose turn it is
     left: Decimal  # what may still trade; of an entry that is not sized yet 0
+
+    @property
+    def rests(self) -> bool:
+        """Say whether it may stand like this for hours."""
+        return self.is_working and self.ord_type is not OrdType.MARKET
 
     @property
     def is_exit(self) -> bool:
@@ -98,14 +104,18 @@ def turn_of_exit(exit_: Exit, position: Decimal, neighbors: Sequence[Neighbor]) 
         return Blocked(tuple(cancel), tuple(one.id for one in ending))
     if closable > ZERO:
         return Clear(closable if exit_.closes_whole else min(exit_.order_qty, closable))
-    if entries and not ends_entries and held <= ZERO:
-        return Blocked(awaits=tuple(one.id for one in entries))
+    if not ends_entries and held <= ZERO:
+        # Hours later nobody expects it any more. What may have been filled by now is awaited.
+        awaited = [one.id for one in entries if exit_.is_patient or not one.rests]
+        if awaited:
+            return Blocked(awaits=tuple(awaited))
     return NothingToClose()
 
 
 def _ending(exit_: Exit, neighbors: Sequence[Neighbor]) -> list[Neighbor]:
     """Return what would close the same shares, and has to end before this exit is sent."""
-    return [one for one in neighbors if one.is_leg or (one.is_exit and _yields(exit_, one))]
+    rivals = [one for one in neighbors if one.side is exit_.side]
+    return [one for one in rivals if one.is_leg or (one.is_exit and _yields(exit_, one))]
 
 
 def _yields(exit_: Exit, other: Neighbor) -> bool:

@@ -16,7 +16,8 @@ HELD = "SELECT qty FROM orders_position WHERE account_id = %s AND symbol = %s FO
 # A replace that is open may yet raise what an order closes. What was refused is followed only in case that was not
 # true, and stands in nobody's way.
 NEIGHBORS = """
-SELECT one.id, one.side, one.position_effect, one.ord_type, one.leg <> '', one.ord_status <> 'INITIALIZED', one.ended,
+SELECT one.id, one.side, one.position_effect, one.ord_type, one.leg <> '', one.ord_status <> 'INITIALIZED',
+       one.ord_status IN ('NEW', 'PARTIALLY_FILLED'), one.ended,
        one.ord_status = 'PENDING_CANCEL' OR EXISTS (
            SELECT FROM orders_orderrequest AS request
            WHERE request.order_id = one.id AND request.kind = 'CANCEL' AND request.answered_at IS NULL),
@@ -62,7 +63,9 @@ def _is_unsized(one: Neighbor) -> bool:
 
 
 def _neighbor(row: tuple[object, ...]) -> Neighbor:
-    order_id, side, effect, ord_type, is_leg, is_sent, has_ended, is_leaving, is_before, left = row
+    order_id, side, effect, ord_type, is_leg, is_sent, is_working, has_ended, is_leaving, is_before, left = (
+        row
+    )
     return Neighbor(
         id=uuid.UUID(str(order_id)),
         side=Side(str(side)),
@@ -70,6 +73,7 @@ def _neighbor(row: tuple[object, ...]) -> Neighbor:
         ord_type=OrdType(str(ord_type)),
         is_leg=bool(is_leg),
         is_sent=bool(is_sent),
+        is_working=bool(is_working),
         has_ended=bool(has_ended),
         is_leaving=bool(is_leaving),
         is_before=bool(is_before),

@@ -77,22 +77,13 @@ class Books:
         """Say whether an order's outcome may stay unknown: at a class C broker, and a person has been told."""
         return order["ord_status"] == "SUBMITTED" and self.of_class_c(order) and bool(order["listed"])
 
-    def waits_for_entry(self, order: Row) -> bool:
-        """Say whether an exit of a part rightly waits: nothing is held, and a greater entry of before rests."""
-        if order["ord_status"] != "INITIALIZED" or order["reason"] != "CLEARING_WAY" or order["closes_whole"]:
+    def waits_for_person(self, order: Row) -> bool:
+        """Say whether an exit rightly waits: an order of its place may have been filled, and a person has been told."""
+        if order["ord_status"] != "INITIALIZED" or order["reason"] != "CLEARING_WAY":
             return False
         place = order["account_id"], order["symbol"]
-        if any((position["account_id"], position["symbol"]) == place for position in self.positions):
-            return False
-        resting = [
-            entry["leaves_qty"]
-            for entry in self.orders
-            if (entry["account_id"], entry["symbol"]) == place
-            and (entry["position_effect"], entry["ord_status"]) == ("OPEN", "NEW")
-            and entry["side"] != order["side"]
-            and entry["recorded_at"] <= order["recorded_at"]
-        ]
-        return bool(resting) and order["order_qty"] < sum(resting)
+        rivals = [other for other in self.orders if (other["account_id"], other["symbol"]) == place]
+        return any(self.unresolved(other) for other in rivals)
 
 
 def read_books(floor: Floor) -> Books:

@@ -22,7 +22,7 @@ class Verdicts:
     orders: int = 0
     at_venue: int = 0
     explained: int = 0
-    waiting: int = 0  # exits of what an entry that rests has not bought yet
+    waiting: int = 0  # exits behind what a person has to resolve
     unresolved: int = 0  # class C, and a person has been told
     lost: list[str] = field(default_factory=list)
     duplicated: list[str] = field(default_factory=list)
@@ -45,7 +45,7 @@ def judge(books: Books, chains: Chains) -> Verdicts:
         found.at_venue += bool(chain.roots)
         if books.unresolved(order) and len(chain.roots) < 2:
             found.unresolved += 1
-        elif books.waits_for_entry(order) and not chain.roots:
+        elif books.waits_for_person(order) and not chain.roots:
             found.waiting += 1
         elif chain.roots:
             _judge_present(found, order, chain)
@@ -65,7 +65,7 @@ def unsettled(books: Books, chains: Chains) -> list[str]:
     """Say of every order and request why it has not come to rest; quiet is where there is none."""
     waiting = []
     for order in books.orders:
-        if books.unresolved(order) or books.waits_for_entry(order):
+        if books.unresolved(order) or books.waits_for_person(order):
             continue
         if order["ord_status"] in ("INITIALIZED", "SUBMITTED"):
             waiting.append(name_of(order))

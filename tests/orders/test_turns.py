@@ -22,6 +22,7 @@ def neighbor(left: str, side: Side = SELL, number: int = 1, **fields: object) ->
         "ord_type": MARKET,
         "is_leg": False,
         "is_sent": True,
+        "is_working": True,
         "has_ended": False,
         "is_leaving": False,
         "is_before": True,
@@ -81,6 +82,8 @@ NOTHING = NothingToClose()
         (exit_("1"), "10", [neighbor("10", is_leg=True, is_leaving=True)], AWAITS),
         (exit_("1"), "10", [neighbor("10", is_leg=True, has_ended=True)], AWAITS),
         (exit_("1"), "0", [neighbor("10", is_leg=True)], CANCELS),
+        (exit_("4"), "-10", [neighbor("10", BUY, is_leg=True)], NOTHING),  # it protects the other side
+        (whole(), "-10", [neighbor("10", BUY, is_leaving=True)], NOTHING),
         # entries of the side that it closes
         (whole(), "10", [entry("5")], CANCELS),
         (whole(), "0", [entry("5")], CANCELS),
@@ -92,6 +95,10 @@ NOTHING = NothingToClose()
         (exit_("15"), "10", [entry("5")], CANCELS),  # all that there could be
         (exit_("14"), "10", [entry("5")], clear("10")),
         (exit_("4"), "0", [entry("5")], AWAITS),
+        (exit_("4", is_patient=False), "0", [entry("5")], AWAITS),  # a market order: filled any moment
+        (exit_("4"), "0", [entry("5", ord_type=LIMIT)], AWAITS),
+        (exit_("4", is_patient=False), "0", [entry("5", ord_type=LIMIT)], NOTHING),  # it may rest for days
+        (exit_("4", is_patient=False), "0", [entry("5", ord_type=LIMIT, is_working=False)], AWAITS),
         (exit_("5"), "0", [entry("5")], CANCELS),
         (exit_("4"), "0", [entry("5", is_before=False)], NOTHING),
         # entries that are not sized yet: they may bring anything

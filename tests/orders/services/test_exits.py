@@ -247,6 +247,20 @@ def test_a_part_of_what_is_to_come_waits_for_it(pit: Pit) -> None:
     assert pit.exchange.sides() == [("SELL", Decimal(4))]
 
 
+def test_a_part_of_what_rests_for_long_finds_nothing_to_close(pit: Pit, settings: SettingsWrapper) -> None:
+    settings.REVERSAL_POLLS = 2
+    resting = enter(pit, "10", type="limit", price="90")
+    order = record_one(pit.desk, action="long_exit", quantity="4")
+    for _ in range(2):
+        pit.work()
+        assert stored(order).ord_status == OrdStatus.INITIALIZED
+    pit.work()
+    assert (stored(order).ord_status, order.reason) == (OrdStatus.DENIED, "NOTHING_TO_CLOSE")
+    pit.exchange.fill(resting, "10")
+    pit.work()
+    assert (pit.exchange.sides(), held(pit)) == ([], Decimal(10))
+
+
 def test_an_entry_of_unknown_outcome_does_not_keep_what_is_held_from_being_closed(
     pit: Pit, settings: SettingsWrapper
 ) -> None:
