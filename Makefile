@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down demo test lint bench chaos chaos-mutants
+.PHONY: help setup run up down demo test lint bench chaos chaos-races chaos-mutants
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -55,6 +55,9 @@ bench: setup ## Measure alert to answer through the real desk, warm and cold
 
 chaos: setup ## Break the whole desk by a seed, let it heal, compare the books; CHAOS_SEED, CHAOS_FAULTS
 	@$(BIN)/python -m tests.chaos --seed "$(CHAOS_SEED)" --faults "$(CHAOS_FAULTS)" $(ARGS)
+
+chaos-races: setup ## Let the price leap over stop and target at once, 200 times while things break; ARGS="--races 20"
+	@$(BIN)/python -m tests.chaos.races $(ARGS)
 
 chaos-mutants: setup ## Break one guarantee at a time in a copy, and see that chaos finds it; ARGS=sweep tries one
 	@$(BIN)/python -m tests.chaos.mutants $(ARGS)

@@ -8,6 +8,9 @@
 | ``get_order`` | None only where the broker proved that it has no such order | |
 | ``get_order_by_broker_id`` | the same, by the broker's own id; whatever client order id it carries | |
 | ``list_orders``, ``list_executions`` | everything since then, oldest first, paging inside | |
+| ``list_corporate_actions`` | splits and the like since then; [] where the broker does not tell of them | |
+| ``quotes`` | one call for all symbols; a symbol without a readable quote is left out | |
+| ``list_instruments`` | every symbol there is to trade; one that cannot be read is left out | |
 | ``stream`` | start a thread of its own; reports in order; ``on_gap`` before any that follow a gap | |
 
 ``before_send`` is called immediately before the first byte of a command may leave and raises to
@@ -25,7 +28,9 @@ from brokers.types import (
     BeforeSend,
     CancelOrder,
     Capabilities,
+    CorporateAction,
     ExecutionReport,
+    InstrumentReport,
     NewOrder,
     OnReport,
     PositionReport,
@@ -44,6 +49,10 @@ class Stream(Protocol):
 
     def wait_live(self, timeout_seconds: float) -> bool:
         """Wait until the stream is live; return whether it is."""
+        ...
+
+    def renew(self) -> None:
+        """Connect anew, as after a loss; ``on_gap`` is told. Does nothing while there is no connection."""
         ...
 
     def close(self) -> None:
@@ -77,9 +86,15 @@ class BrokerAdapter(Protocol):
 
     def list_positions(self) -> list[PositionReport]: ...
 
+    def list_corporate_actions(self, *, since: datetime) -> list[CorporateAction]: ...
+
     def account(self) -> AccountReport: ...
 
     def quote(self, symbol: str) -> Quote: ...
+
+    def quotes(self, symbols: Sequence[str]) -> list[Quote]: ...
+
+    def list_instruments(self) -> list[InstrumentReport]: ...
 
     def stream(self, *, on_report: OnReport, on_gap: Callable[[], None]) -> Stream: ...
 

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from brokers.refusals import RefusalCode
+
 
 class BrokerError(Exception):
     """The root: something went wrong with a broker."""
 
 
 class OrderRejected(BrokerError):
-    """The broker proved that it refused this request; it will not happen. Definitive."""
+    """The broker proved that it refused this request; it will not happen. Definitive.
 
-    def __init__(self, reason: str, *, code: str = "") -> None:
+    ``reason`` are the broker's own words, ``code`` is what they mean, ``broker_code`` the broker's own code.
+    """
+
+    def __init__(self, reason: str, *, code: RefusalCode = RefusalCode.OTHER, broker_code: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
         self.code = code
+        self.broker_code = broker_code
 
 
 class PositionModeMismatch(OrderRejected):
-    """The account's position mode does not allow this order; the trader must switch it."""
+    """The account's position mode does not allow this order; the trader must switch to one-way mode."""
+
+    def __init__(self, reason: str, *, broker_code: str = "") -> None:
+        super().__init__(reason, code=RefusalCode.POSITION_MODE, broker_code=broker_code)
 
 
 class OutcomeUnknown(BrokerError):

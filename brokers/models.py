@@ -1,11 +1,17 @@
-"""The trader's accounts at brokers."""
+"""The trader's accounts at brokers, and what can be traded there."""
+
+from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 from brokers.catalog import get_broker
 from brokers.hours.markets import CHOICES, MARKETS, market_of
 from brokers.ids import new_id
+from brokers.ticks import tick_at
+from brokers.types import TickRule
 
 
 class BrokerAccount(models.Model):
@@ -59,3 +65,50 @@ class BrokerAccount(models.Model):
     def market_of(self, symbol: str) -> str:
         """Return the code of the market that this symbol trades on here."""
         return market_of(self.trades_on, symbol)
+
+
+class Instrument(models.Model):
+    """One symbol of one broker, as the broker told of it last. A symbol that it has dropped is kept, not tradable."""
+
+    broker = models.CharField(max_length=16, choices=BrokerAccount.Broker)
+    symbol = models.CharField(max_length=32)
+    name = models.CharField(max_length=200, blank=True)
+    exchange = models.CharField(max_length=32, blank=True)
+    currency = models.CharField(max_length=8)
+    ticks = models.JSONField(help_text="Pairs of a price and the tick that counts from it on, lowest first.")
+    lot_step = models.DecimalField(max_digits=21, decimal_places=9)
+    short_step = models.DecimalField(max_digits=21, decimal_places=9, help_text="Of what is sold short.")
+    min_qty = models.DecimalField(max_digits=21, decimal_places=9)
+    min_notional = models.DecimalField(max_digits=21, decimal_places=9, null=True, blank=True)
+    multiplier = models.DecimalField(max_digits=21, decimal_places=9, default=1)
+    tradable = models.BooleanField()
+    shortable = models.BooleanField()
+    fractionable = models.BooleanField()
+    marginable = models.BooleanField()
+    refreshed_at = models.DateTimeField(help_text="When the broker said so last.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["broker", "symbol"], name="instrument_symbol_unique"),
+            models.CheckConstraint(
+                condition=Q(lot_step__gt=0, short_step__gt=0, min_qty__gt=0, multiplier__gt=0),
+                name="instrument_steps_positive",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["broker", "refreshed_at"], name="instrument_refreshed"),
+            # For the beginning of a symbol, whatever the database's collation.
+            models.Index(fields=["symbol"], name="instrument_symbol", opclasses=["varchar_pattern_ops"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.symbol
+
+    @property
+    def tick_rule(self) -> TickRule:
+        pairs: list[list[Any]] = self.ticks
+        return tuple((Decimal(start), Decimal(tick)) for start, tick in pairs)
+
+    def tick_at(self, price: Decimal) -> Decimal:
+        """Return the tick that counts at this price."""
+        return tick_at(self.tick_rule, price)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+
+from brokers.refusals import RefusalCode
 
 
 class Side(StrEnum):
@@ -107,6 +109,11 @@ class NewOrder:
     price: Decimal | None = None  # limit price, LIMIT and STOP_LIMIT
     stop_px: Decimal | None = None  # STOP and STOP_LIMIT
     reduce_only: bool = False  # honoured where ``Capabilities.reduce_only``
+    trail_offset: Decimal | None = None  # TRAILING_STOP: the distance in price,
+    trail_percent: Decimal | None = None  # or in percent of it
+    oco_stop_px: Decimal | None = (
+        None  # LIMIT: a stop loss in the same order, one cancels the other; ``oco`` only
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +165,17 @@ class ExecutionReport:
     price: Decimal | None = None
     stop_px: Decimal | None = None
     commission: Decimal | None = None  # of this fill, where the broker gives it; a rebate is negative
-    text: str = ""
+    text: str = ""  # the broker's own words
+    refusal: RefusalCode | None = None  # what they mean, where the report tells of a refusal
     replaces: str | None = None  # broker_order_id of the order that this one has replaced
     replaced_by: str | None = None  # broker_order_id of the order that has replaced this one
+    ord_type: OrdType | None = None  # where the report tells it
+    time_in_force: TimeInForce | None = None
+    trail_offset: Decimal | None = None
+    trail_percent: Decimal | None = None
+    legs: tuple[
+        ExecutionReport, ...
+    ] = ()  # orders that the broker has made with this one, under ids of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +187,16 @@ class PositionReport:
 
 
 @dataclass(frozen=True, slots=True)
+class CorporateAction:
+    """The broker has counted a position anew, without anybody's trade: a split, say."""
+
+    symbol: str
+    qty: Decimal  # by which the position has changed; signed
+    day: date  # by the broker's calendar
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AccountReport:
     account_number: str
     currency: str
@@ -179,6 +204,30 @@ class AccountReport:
     equity: Decimal
     buying_power: Decimal
     blocked: bool
+
+
+TickRule = tuple[tuple[Decimal, Decimal], ...]
+"""Pairs of a price and the tick that counts from it on, lowest price first; the first pair begins at zero."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstrumentReport:
+    """What a broker says of one symbol that it trades, or would trade."""
+
+    symbol: str
+    name: str
+    exchange: str
+    currency: str
+    ticks: TickRule
+    lot_step: Decimal  # quantities are multiples of it
+    short_step: Decimal  # those of short sales, which many brokers take in whole lots only
+    min_qty: Decimal
+    min_notional: Decimal | None = None  # in ``currency``; None: the broker names none
+    multiplier: Decimal = Decimal(1)  # what one unit is worth at a price of 1
+    tradable: bool
+    shortable: bool
+    fractionable: bool
+    marginable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +251,12 @@ class Capabilities:
     brackets: bool
     reduce_only: bool
     replaces: bool
+    oco: bool = False  # a target and a stop in one order, of which the broker cancels the other
+    exits_hold_shares: bool = (
+        False  # what an open exit would close, no other exit can: two at once only as an OCO
+    )
+    lists_every_symbol: bool = True
+    """What ``list_instruments`` leaves out cannot be traded there."""
 
 
 BeforeSend = Callable[[], None]

@@ -117,8 +117,9 @@ def time_zone_of(user: AbstractBaseUser) -> zoneinfo.ZoneInfo:
 
 
 def strategies_of(user: AbstractBaseUser) -> QuerySet[Strategy]:
-    """Return the trader's strategies by name, with the accounts that each one trades."""
-    return Strategy.objects.filter(user=user.pk).prefetch_related("accounts").order_by("name")
+    """Return the trader's strategies by name, with their exit rules and the accounts that each one trades."""
+    strategies = Strategy.objects.filter(user=user.pk).select_related("exit_rules")
+    return strategies.prefetch_related("accounts").order_by("name")
 
 
 def latest_signals(user: AbstractBaseUser, *, limit: int = 12) -> QuerySet[Signal]:

@@ -4,6 +4,7 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any
 
+from brokers.models import Instrument
 from orders.figures import position_figures, trade_figures
 from orders.models import Execution, Order, OrderEvent, OrderRequest, Position, Trade
 
@@ -19,6 +20,7 @@ def order_json(order: Order) -> dict[str, Any]:
         "ord_type": order.ord_type,
         "time_in_force": order.time_in_force,
         "order_qty": decimal_text(order.order_qty),
+        "sizing": order.sizing,
         "price": decimal_text(order.price),
         "stop_px": decimal_text(order.stop_px),
         "cum_qty": decimal_text(order.cum_qty),
@@ -28,9 +30,16 @@ def order_json(order: Order) -> dict[str, Any]:
         "reason": order.reason or None,
         "text": order.text or None,
         "position_effect": order.position_effect,
+        "exit_reason": order.exit_reason or None,
+        "leg": order.leg or None,
+        "parent": str(order.parent_id) if order.parent_id else None,
+        "protection": order.protection,
+        "trail_offset": decimal_text(order.trail_offset),
+        "trail_percent": decimal_text(order.trail_percent),
         "source": order.source,
         "simulation": order.simulation,
         "auto_exit": order.auto_exit,
+        "exit_order": str(order.exit_order_id) if order.exit_order_id else None,
         "exit_quantity": decimal_text(order.exit_quantity),
         "position_before": decimal_text(order.position_before),
         "eligible_at": time_text(order.eligible_at),
@@ -97,6 +106,12 @@ def position_json(position: Position) -> dict[str, Any]:
         "realized_pnl": decimal_text(position.realized_pnl),
         "fees": decimal_text(position.fees),
         "cash": decimal_text(position.cash),
+        "mark_px": decimal_text(position.mark_px),
+        "market_value": decimal_text(position.market_value),
+        "unrealized_pnl": decimal_text(position.unrealized_pnl),
+        "unrealized_pct": decimal_text(position.unrealized_pct),
+        "quote_time": time_text(position.quote_time),
+        "valued_at": time_text(position.valued_at),
         "updated_at": time_text(position.updated_at),
     }
 
@@ -128,6 +143,28 @@ def trade_json(trade: Trade) -> dict[str, Any]:
             {"id": str(leg.order_id), "role": leg.role, "qty": decimal_text(leg.qty)}
             for leg in sorted(trade.legs.all(), key=lambda leg: leg.pk)
         ],
+    }
+
+
+def instrument_json(instrument: Instrument) -> dict[str, Any]:
+    """Return what a broker says of a symbol; ``ticks`` are pairs of a price and the tick that counts from it on."""
+    return {
+        "broker": instrument.broker,
+        "symbol": instrument.symbol,
+        "name": instrument.name,
+        "exchange": instrument.exchange,
+        "currency": instrument.currency,
+        "ticks": [[decimal_text(start), decimal_text(tick)] for start, tick in instrument.tick_rule],
+        "lot_step": decimal_text(instrument.lot_step),
+        "short_step": decimal_text(instrument.short_step),
+        "min_qty": decimal_text(instrument.min_qty),
+        "min_notional": decimal_text(instrument.min_notional),
+        "multiplier": decimal_text(instrument.multiplier),
+        "tradable": instrument.tradable,
+        "shortable": instrument.shortable,
+        "fractionable": instrument.fractionable,
+        "marginable": instrument.marginable,
+        "refreshed_at": time_text(instrument.refreshed_at),
     }
 
 

@@ -5,15 +5,16 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Now
 
 from brokers.models import BrokerAccount
-from brokers.types import OrdStatus, Side
-from orders.models import Heartbeat, Order, OrderEvent, OrderRequest, Position, Strategy, WorkerLease
+from brokers.types import OrdStatus, OrdType, Side
+from orders.models import Errand, Heartbeat, Order, OrderEvent, OrderRequest, Position, Strategy, WorkerLease
 
 FLEET_SILENCE_SECONDS = 20
 SCHEDULE_SILENCE_SECONDS = 30
@@ -64,15 +65,44 @@ def net_position(account: BrokerAccount, symbol: str) -> Decimal:
     return Decimal(0) if held is None else held
 
 
-def closing_quantity(account: BrokerAccount, symbol: str, side: Side) -> Decimal:
-    """Return what exits on this side may still close of the account's position.
+def closing_quantity(account: BrokerAccount, symbol: str, side: Side, *, at_market: bool = False) -> Decimal:
+    """Return what exits on this side may still close of the account's position; ``at_market``: market orders only.
 
     An exit that has ended but is still followed counts too: the broker told of fills that have not come yet. Not one
-    that was refused: it is followed only in case that was not true, and must not keep the next exit from closing.
+    that was refused: it is followed only in case that was not true, and must not keep the next exit from closing. Nor
+    a protective exit: it is canceled before another is sent.
     """
-    rows = Order.objects.filter(
-        account=account, symbol=symbol, side=side, position_effect="CLOSE", next_check_at__isnull=False
-    ).exclude(ord_status__in=[OrdStatus.DENIED, OrdStatus.REJECTED])
+    exits = _unfinished(account, symbol, side).filter(position_effect="CLOSE", leg="")
+    return _left(exits.filter(ord_type=OrdType.MARKET) if at_market else exits)
+
+
+def leaving_quantity(account: BrokerAccount, symbol: str, side: Side, *, at_market: bool = False) -> Decimal:
+    """Return what of ``closing_quantity`` belongs to exits that are being canceled: most likely it stays open."""
+    exits = _unfinished(account, symbol, side).filter(position_effect="CLOSE", leg="")
+    canceled = OrderRequest.objects.filter(
+        user=account.user_id, kind=OrderRequest.Kind.CANCEL, answered_at__isnull=True
+    )
+    exits = exits.filter(pk__in=canceled.values("order"))
+    return _left(exits.filter(ord_type=OrdType.MARKET) if at_market else exits)
+
+
+def entering_quantity(account: BrokerAccount, symbol: str, side: Side) -> Decimal:
+    """Return what entries on this side may still add to the account's position."""
+    return _left(_unfinished(account, symbol, side).filter(position_effect="OPEN"))
+
+
+def has_unsized_entry(account: BrokerAccount, symbol: str, side: Side) -> bool:
+    """Say whether an entry on this side is recorded whose quantity is found only when it is sent."""
+    entries = _unfinished(account, symbol, side).filter(position_effect="OPEN")
+    return entries.filter(ord_status=OrdStatus.INITIALIZED, order_qty=0).exists()
+
+
+def _unfinished(account: BrokerAccount, symbol: str, side: Side) -> QuerySet[Order]:
+    rows = Order.objects.filter(account=account, symbol=symbol, side=side, next_check_at__isnull=False)
+    return rows.exclude(ord_status__in=[OrdStatus.DENIED, OrdStatus.REJECTED])
+
+
+def _left(rows: QuerySet[Order]) -> Decimal:
     open_qty = Coalesce(Sum(F("order_qty") - F("cum_qty")), Decimal(0))
     return max(rows.aggregate(total=open_qty)["total"], Decimal(0))
 
@@ -94,6 +124,8 @@ class WorkAtHand:
     """An order is recorded, or in flight with an unknown outcome."""
     checks: bool
     """The time has come to ask the broker about an order."""
+    errands: bool
+    """An errand is due."""
 
 
 WORK_AT_HAND = """
@@ -103,7 +135,8 @@ SELECT EXISTS (SELECT FROM orders_orderrequest WHERE user_id = %(user)s AND stat
        EXISTS (SELECT FROM orders_order WHERE user_id = %(user)s AND next_check_at IS NOT NULL
                   AND ord_status IN ('INITIALIZED', 'SUBMITTED')),
        EXISTS (SELECT FROM orders_order WHERE user_id = %(user)s AND next_check_at <= statement_timestamp()
-                  AND ord_status <> 'INITIALIZED')
+                  AND ord_status <> 'INITIALIZED'),
+       EXISTS (SELECT FROM orders_errand WHERE user_id = %(user)s AND due_at <= statement_timestamp())
 """
 
 
@@ -117,11 +150,11 @@ def work_at_hand(user_id: int) -> WorkAtHand:
 UNSENT_ORDERS = """
 SELECT DISTINCT ON (account_id, symbol, strategy_id,
                     CASE WHEN ord_status <> 'INITIALIZED' OR position_effect = 'CLOSE' THEN id END)
-       id, cl_ord_id, account_id, symbol, ord_type, ord_status, position_effect, attempt, checks, epoch,
-       eligible_at, received_at, recorded_at, strategy_id
+       id, cl_ord_id, account_id, symbol, ord_type, ord_status, position_effect, auto_exit, attempt, checks, epoch,
+       eligible_at, received_at, recorded_at, strategy_id, sent_with_id, sizing, reason
 FROM orders_order
 WHERE user_id = %(user)s AND next_check_at IS NOT NULL AND ord_status IN ('INITIALIZED', 'SUBMITTED')
-  AND NOT (ord_status = 'INITIALIZED' AND id = ANY(%(leave_out)s))
+  AND NOT (ord_status = 'INITIALIZED' AND (id = ANY(%(leave_out)s) OR sent_with_id IS NOT NULL))
 ORDER BY account_id, symbol, strategy_id,
          CASE WHEN ord_status <> 'INITIALIZED' OR position_effect = 'CLOSE' THEN id END, recorded_at, id
 """
@@ -131,7 +164,8 @@ def unsent_orders(user_id: int, *, leave_out: Collection[uuid.UUID] = ()) -> lis
     """Return this trader's orders that are recorded, or in flight with an unknown outcome, oldest first.
 
     Of the recorded entries of one strategy in one symbol only the oldest, since those behind it have to wait for it
-    however many they are; never an exit less, nor one in flight. ``leave_out``: recorded orders to leave alone.
+    however many they are; never an exit less, nor one in flight. The stop of an OCO is sent with
+    its other order. ``leave_out``: recorded orders to leave alone.
     Only the columns that the choice needs are read.
     """
     rows = Order.objects.raw(UNSENT_ORDERS, {"user": user_id, "leave_out": list(leave_out)})
@@ -145,11 +179,17 @@ def unsent_requests(user_id: int) -> list[OrderRequest]:
     return list(due.select_related("order__account").defer("order__state").order_by("kind", "id"))
 
 
+def errands_due(user_id: int) -> list[Errand]:
+    """Return this trader's errands whose time has come, who has waited longest first."""
+    return list(Errand.objects.filter(user=user_id, due_at__lte=Now()).order_by("due_at", "id"))
+
+
 def has_undelivered_orders(user_id: int) -> bool:
+    """Say whether a worker is needed for this trader at once: something is recorded and not sent, or due."""
     unsent = Order.objects.filter(user=user_id, ord_status=OrdStatus.INITIALIZED, next_check_at__isnull=False)
     if unsent.exists():
         return True
-    return _has_unsent_requests(user_id)
+    return _has_unsent_requests(user_id) or Errand.objects.filter(user=user_id, due_at__lte=Now()).exists()
 
 
 def _unsent() -> QuerySet[OrderRequest]:
@@ -161,15 +201,17 @@ def _has_unsent_requests(user_id: int) -> bool:
 
 
 def has_open_orders(user_id: int) -> bool:
+    """Say whether this trader needs a worker now or later: an order or a request is not finished, or an errand."""
     if Order.objects.filter(user=user_id, next_check_at__isnull=False).exists():
         return True
-    return _has_unsent_requests(user_id)
+    return _has_unsent_requests(user_id) or Errand.objects.filter(user=user_id).exists()
 
 
 def users_with_open_orders(user_ids: Sequence[int]) -> set[int]:
-    """Return those of these traders who have an order that is not finished."""
+    """Return those of these traders who have an order that is not finished, or an errand."""
     rows = Order.objects.filter(user__in=user_ids, next_check_at__isnull=False)
-    return set(rows.values_list("user", flat=True).distinct())
+    errands = Errand.objects.filter(user__in=user_ids)
+    return set(rows.values_list("user", flat=True).union(errands.values_list("user", flat=True)))
 
 
 def orders_due(user_id: int) -> list[Order]:
@@ -178,18 +220,30 @@ def orders_due(user_id: int) -> list[Order]:
     return list(rows.exclude(ord_status=OrdStatus.INITIALIZED).order_by("account", "recorded_at", "id"))
 
 
+def orders_at_broker(account_id: uuid.UUID) -> list[Order]:
+    """Return this account's orders that its broker has and that are not finished, due or not, oldest first."""
+    rows = Order.objects.filter(account=account_id, next_check_at__isnull=False)
+    elsewhere = [OrdStatus.INITIALIZED, OrdStatus.SUBMITTED, OrdStatus.DENIED, OrdStatus.REJECTED]
+    return list(rows.exclude(ord_status__in=elsewhere).order_by("recorded_at", "id"))
+
+
 NEXT_DUE = """
 SELECT extract(epoch FROM least(
     (SELECT min(CASE WHEN ord_status = 'INITIALIZED' THEN greatest(eligible_at, recorded_at) ELSE next_check_at END)
-     FROM orders_order WHERE user_id = %(user)s AND next_check_at IS NOT NULL),
+     FROM orders_order WHERE user_id = %(user)s AND next_check_at IS NOT NULL
+       AND NOT (ord_status = 'INITIALIZED' AND sent_with_id IS NOT NULL)),
     (SELECT min(coalesce(eligible_at, recorded_at))
-     FROM orders_orderrequest WHERE user_id = %(user)s AND status = 'RECORDED' AND answered_at IS NULL)
+     FROM orders_orderrequest WHERE user_id = %(user)s AND status = 'RECORDED' AND answered_at IS NULL),
+    (SELECT min(due_at) FROM orders_errand WHERE user_id = %(user)s)
 ) - now())
 """
 
 
 def next_due_at(user_id: int) -> float | None:
-    """Return in how many seconds something of this trader's is due, by the database's clock; None: never."""
+    """Return in how many seconds something of this trader's is due, by the database's clock; None: never.
+
+    The stop of an OCO that is not sent is due with the order that it is sent with.
+    """
     with connection.cursor() as cursor:
         cursor.execute(NEXT_DUE, {"user": user_id})
         (seconds,) = cursor.fetchone()
@@ -208,6 +262,10 @@ SELECT user_id FROM (
     FROM orders_orderrequest
     WHERE status = 'RECORDED' AND answered_at IS NULL
       AND greatest(eligible_at, recorded_at) <= now() - make_interval(secs => %(waited)s)
+    UNION ALL
+    SELECT user_id, due_at FROM orders_errand
+    WHERE due_at <= now() AND (kind = ANY(%(urgent)s) OR user_id IN (
+        SELECT user_id FROM orders_workerlease WHERE expires_at > now()))
 ) AS due
 GROUP BY user_id ORDER BY min(since), user_id LIMIT %(limit)s
 """
@@ -217,19 +275,33 @@ def users_with_due_orders(limit: int = 1000) -> list[int]:
     """Return the traders of whom an unfinished order is due to be looked at, who has waited longest first.
 
     Those whose order waits for its time (for the market to open, say) come last, or they would hide the others.
-    Reads only the partial indexes of unfinished orders and of open requests, so it costs the same however many have
-    ended.
+    An errand that is not urgent counts where a worker is there for it. Reads only the partial indexes of unfinished
+    orders and of open requests, so it costs the same however many have ended.
     """
     with connection.cursor() as cursor:
-        cursor.execute(USERS_DUE, {"waited": settings.UNDELIVERED_SECONDS, "limit": limit})
+        urgent = [str(kind) for kind in Errand.URGENT]
+        values: dict[str, Any] = {"waited": settings.UNDELIVERED_SECONDS, "limit": limit, "urgent": urgent}
+        cursor.execute(USERS_DUE, values)
         return [user_id for (user_id,) in cursor.fetchall()]
 
 
+def users_with_patient_errands(limit: int) -> list[int]:
+    """Return the traders whom no live lease covers, and for whom there is only to be done what can wait for room in
+    the fleet; who has waited longest first.
+    """
+    covered = WorkerLease.objects.filter(user=OuterRef("user"), expires_at__gt=Now())
+    due = Errand.objects.filter(due_at__lte=Now()).exclude(kind__in=Errand.URGENT).exclude(Exists(covered))
+    waiting = due.values("user").annotate(since=Min("due_at")).order_by("since", "user")
+    return list(waiting.values_list("user", flat=True)[:limit])
+
+
 def users_without_worker(limit: int = 1000) -> list[int]:
-    """Return the traders who have unfinished orders and whom no live lease covers."""
+    """Return the traders who have unfinished orders or urgent errands that are due, and whom no live lease covers."""
     covered = WorkerLease.objects.filter(user=OuterRef("user"), expires_at__gt=Now())
     unfinished = Order.objects.filter(next_check_at__isnull=False).exclude(Exists(covered))
-    return list(unfinished.order_by("user").values_list("user", flat=True).distinct()[:limit])
+    errands = Errand.objects.filter(due_at__lte=Now(), kind__in=Errand.URGENT).exclude(Exists(covered))
+    users = unfinished.order_by().values_list("user", flat=True).union(errands.values_list("user", flat=True))
+    return list(users.order_by("user")[:limit])
 
 
 # --- people ---

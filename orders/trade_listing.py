@@ -103,3 +103,16 @@ def legs_of(trade: Trade) -> list[TradeOrder]:
 def trades_of_order(order: Order) -> list[TradeOrder]:
     """Return the order's part in each trade that it belongs to: two, where it has reversed a position."""
     return list(order.trade_legs.select_related("trade").order_by("trade_id"))
+
+
+def protective_exits_for(entry: Order) -> list[Order]:
+    """Return the protective exits that the desk has made for this entry, the newest first."""
+    if entry.protection is None:
+        return []
+    return list(entry.children.exclude(leg="").defer("state").order_by("-id"))
+
+
+def protective_exits_of(trade: Trade) -> list[Order]:
+    """Return the protective exits that the desk has made for the entries of this trade, the newest first."""
+    entries = trade.legs.filter(role=TradeOrder.Role.ENTRY).values("order")
+    return list(Order.objects.filter(parent__in=entries).exclude(leg="").defer("state").order_by("-id"))

@@ -47,12 +47,26 @@ os.environ["VAULT_OPEN_PURPOSES"] = "broker,webhook"
 os.environ["DJANGO_SETTINGS_MODULE"] = "tradingsite.settings"
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     import django
     from django.test import TransactionTestCase
 
     django.setup()
     TransactionTestCase._fixture_teardown = _empty_tables
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(TellsAtOnce(config))
+
+
+class TellsAtOnce:
+    """Names what fails when it fails: a run of everything takes minutes, and may be ended before its summary."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and reporter is not None:
+            reporter.write_line(f"\n{report.when} failed: {report.nodeid}")
 
 
 def pytest_xdist_setupnodes() -> None:
@@ -83,6 +97,15 @@ def forgotten_hours() -> Iterator[None]:
     from orders.hours import forget_hours
 
     forget_hours()
+
+
+@pytest.fixture(autouse=True)
+def forgotten_instruments() -> Iterator[None]:
+    """Keep no instrument from one test to the next: a process reads one every minute only."""
+    yield
+    from orders.services.instruments import forget_instruments
+
+    forget_instruments()
 
 
 @pytest.fixture(scope="session")

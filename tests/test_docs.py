@@ -5,16 +5,21 @@ from pathlib import Path
 
 import pytest
 
+from brokers.refusals import refusal_table
 from desk.config import CHECKOUT
 from orders.intake.alert import ALERT_FIELDS
 from orders.intake.problem import problem_table
-from orders.models import Trade
+from orders.models import ExitReason, Trade
 
 DOCS = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
 
 
 def test_the_table_of_problems_is_the_registrys() -> None:
     assert problem_table() in (CHECKOUT / "docs/webhooks.md").read_text()
+
+
+def test_the_table_of_refusals_is_the_enums() -> None:
+    assert refusal_table() in (CHECKOUT / "docs/broker-refusals.md").read_text()
 
 
 @pytest.mark.parametrize("name", sorted(ALERT_FIELDS))
@@ -36,6 +41,6 @@ def test_files_that_are_named_exist(page: Path) -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("value", [*Trade.Status.values, *Trade.ExitReason.values])
+@pytest.mark.parametrize("value", [*Trade.Status.values, *ExitReason.values])
 def test_every_status_and_exit_reason_of_a_trade_is_documented(value: str) -> None:
     assert f"| `{value}` |" in (CHECKOUT / "docs/positions-and-trades.md").read_text()

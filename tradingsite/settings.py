@@ -5,6 +5,7 @@ A setting ``NAME`` that holds a secret can be given as ``NAME_FILE``, the path o
 """
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -254,7 +255,10 @@ WEBHOOK_BUDGET_SECONDS = env.float("WEBHOOK_BUDGET_SECONDS", default=2.5)
 ORDER_BUDGET_SECONDS = env.float("ORDER_BUDGET_SECONDS", default=30.0)
 REPLY_MAX_WAITERS = env.int("REPLY_MAX_WAITERS", default=500)
 ENTRY_MAX_AGE_SECONDS = env.int("ENTRY_MAX_AGE_SECONDS", default=60)
+REVERSAL_POLL_SECONDS = env.float("REVERSAL_POLL_SECONDS", default=0.5)
+REVERSAL_POLLS = env.int("REVERSAL_POLLS", default=10)
 MARKET_HOURS_REFRESH_SECONDS = env.int("MARKET_HOURS_REFRESH_SECONDS", default=86_400)
+INSTRUMENTS_REFRESH_SECONDS = env.int("INSTRUMENTS_REFRESH_SECONDS", default=86_400)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 # --- the fleet ------------------------------------------------------------------------------------
@@ -276,6 +280,7 @@ WORKER_STOP_SECONDS = env.float("WORKER_STOP_SECONDS", default=30.0)
 # --- sending and following orders -----------------------------------------------------------------
 
 BROKER_TIMEOUT_SECONDS = env.float("BROKER_TIMEOUT_SECONDS", default=10.0)
+SIZING_MAX_AGE_SECONDS = env.float("SIZING_MAX_AGE_SECONDS", default=30.0)
 UNDELIVERED_SECONDS = env.float("UNDELIVERED_SECONDS", default=5.0)
 UNRESOLVED_SECONDS = env.float("UNRESOLVED_SECONDS", default=6.0)
 LOOKUP_DELAYS_SECONDS = [float(s) for s in env.list("LOOKUP_DELAYS_SECONDS", default=["0", "1", "2", "4"])]
@@ -287,10 +292,25 @@ VERIFY_FIRST_SECONDS = env.float("VERIFY_FIRST_SECONDS", default=2.0)
 VERIFY_RETRY_SECONDS = env.float("VERIFY_RETRY_SECONDS", default=30.0)
 VERIFY_RETRIES = env.int("VERIFY_RETRIES", default=3)
 VERIFY_SLOW_SECONDS = env.float("VERIFY_SLOW_SECONDS", default=300.0)
+UNPROTECTED_ALARM_SECONDS = env.float("UNPROTECTED_ALARM_SECONDS", default=10.0)
+OVERCLOSED_POLICY = env.str("OVERCLOSED_POLICY", default="flatten")
+"""What is done where exits have closed more than there was: ``flatten`` what is open the other way, or ``alarm``."""
+VERIFY_BLIND_SECONDS = env.float("VERIFY_BLIND_SECONDS", default=5.0)
+STREAM_SILENCE_SECONDS = env.float("STREAM_SILENCE_SECONDS", default=2.0)
+STREAM_SUSPECT_SECONDS = env.float("STREAM_SUSPECT_SECONDS", default=300.0)
 SWEEP_DUE_SECONDS = env.int("SWEEP_DUE_SECONDS", default=2)
 SWEEP_ORPHANS_SECONDS = env.int("SWEEP_ORPHANS_SECONDS", default=60)
 SWEEP_POOL_SECONDS = env.int("SWEEP_POOL_SECONDS", default=300)
+SWEEP_VALUATION_SECONDS = env.int("SWEEP_VALUATION_SECONDS", default=60)
+VALUATION_QUIET_SECONDS = env.float("VALUATION_QUIET_SECONDS", default=600.0)
+EXIT_QUOTE_MAX_AGE_SECONDS = env.float("EXIT_QUOTE_MAX_AGE_SECONDS", default=60.0)
+SWEEP_PROTECTION_SECONDS = env.int("SWEEP_PROTECTION_SECONDS", default=5)
 SWEEP_MARKET_HOURS_SECONDS = env.int("SWEEP_MARKET_HOURS_SECONDS", default=300)
+SWEEP_RECONCILE_SECONDS = env.int("SWEEP_RECONCILE_SECONDS", default=30)
+RECONCILE_SECONDS = env.float("RECONCILE_SECONDS", default=600.0)
+RECONCILE_AGAIN_SECONDS = env.float("RECONCILE_AGAIN_SECONDS", default=10.0)
+RECONCILE_CASH_TOLERANCE = Decimal(env.str("RECONCILE_CASH_TOLERANCE", default="0.01"))
+SWEEP_INSTRUMENTS_SECONDS = env.int("SWEEP_INSTRUMENTS_SECONDS", default=30)
 
 CELERY_BEAT_SCHEDULE = {
     # A run that could not start in time is of no use: the next one does its work.
@@ -309,11 +329,32 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": SWEEP_POOL_SECONDS,
         "options": {"queue": "sweeps", "expires": SWEEP_POOL_SECONDS},
     },
+    "sweeps.valuation": {
+        "task": "sweeps.valuation",
+        "schedule": SWEEP_VALUATION_SECONDS,
+        "options": {"queue": "sweeps", "expires": SWEEP_VALUATION_SECONDS},
+    },
+    "sweeps.protection": {
+        "task": "sweeps.protection",
+        "schedule": SWEEP_PROTECTION_SECONDS,
+        "options": {"queue": "sweeps", "expires": 2 * SWEEP_PROTECTION_SECONDS},
+    },
     "sweeps.market_hours": {
         "task": "sweeps.market_hours",
         "schedule": SWEEP_MARKET_HOURS_SECONDS,
         "start_time": datetime(2026, 1, 1, tzinfo=UTC),  # long ago: a fresh desk's first run is at once
         "options": {"queue": "sweeps", "expires": SWEEP_MARKET_HOURS_SECONDS},
+    },
+    "sweeps.reconcile": {
+        "task": "sweeps.reconcile",
+        "schedule": SWEEP_RECONCILE_SECONDS,
+        "options": {"queue": "sweeps", "expires": SWEEP_RECONCILE_SECONDS},
+    },
+    "sweeps.instruments": {
+        "task": "sweeps.instruments",
+        "schedule": SWEEP_INSTRUMENTS_SECONDS,
+        "start_time": datetime(2026, 1, 1, tzinfo=UTC),
+        "options": {"queue": "sweeps", "expires": SWEEP_INSTRUMENTS_SECONDS},
     },
 }
 
@@ -357,6 +398,8 @@ SPECTACULAR_SETTINGS = {
         "TradeSideEnum": "orders.models.Trade.Side",
         "RequestStatusEnum": "orders.models.OrderRequest.Status",
         "TradeStatusEnum": "orders.models.Trade.Status",
+        "FindingKindEnum": "orders.models.ReconciliationFinding.Kind",
+        "RequestKindEnum": "orders.models.OrderRequest.Kind",
     },
 }
 

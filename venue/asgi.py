@@ -75,6 +75,7 @@ CONTROL_ROUTES = [
     _control("orders", control_trades.place_outside_order),
     _control("positions/close", control_trades.close_outside),
     _control("halts", control_trades.set_halt),
+    _control("bands", control_trades.set_band),
     _control("assets", control_trades.set_asset_flags),
     _control("splits", control_trades.split_symbol),
     _control("prices", control.set_price),

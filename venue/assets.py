@@ -83,6 +83,8 @@ class Asset:
     tradable: bool = True
     shortable: bool = True
     fractionable: bool = True
+    marginable: bool = True
+    active: bool = True
 
 
 def asset_id(symbol: str) -> UUID:
@@ -111,11 +113,11 @@ class Assets:
             return None
 
     def listed(self) -> list[Asset]:
-        """List what is known so far, by symbol."""
-        return sorted(self._known.values(), key=lambda asset: asset.symbol)
+        """List the well-known ones, by symbol: the same after a restart, whatever else has been traded."""
+        return [self._known[symbol] for symbol in sorted(_LISTED)]
 
     def set_flags(self, asset: Asset, flags: dict[str, Any]) -> Asset:
-        """Make an asset ``tradable``, ``shortable``, ``fractionable`` or not; lasts as long as the process."""
+        """Say of an asset whether it is ``tradable``, ``active`` and the like; lasts as long as the process."""
         return self._remember(replace(asset, **flags))
 
     def _remember(self, asset: Asset) -> Asset:

@@ -1,6 +1,6 @@
 """``/control``: what happens behind a trader's back; exists with ``VENUE_CONTROL=1`` only.
 
-Fills that are busted or corrected, orders and closings by somebody else, halts, splits.
+Fills that are busted or corrected, orders and closings by somebody else, halts, price bands, splits.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from venue.api.endpoint import json_response
 from venue.assets import Asset
 from venue.control import parse_id, path_id
 from venue.engine.requests import Ticket
+from venue.engine.rulings import Band
 from venue.errors import malformed, not_found, unprocessable
 from venue.models import Change
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from venue.runtime import Venue
 
 OUTSIDE = "outside"
-_ASSET_FLAGS = ("tradable", "shortable", "fractionable")
+_ASSET_FLAGS = ("tradable", "shortable", "fractionable", "marginable", "active")
 
 
 async def bust_fill(venue: Venue, request: Request) -> Response:
@@ -85,14 +86,34 @@ async def close_outside(venue: Venue, request: Request) -> Response:
 
 
 async def set_halt(venue: Venue, request: Request) -> Response:
-    """``POST /control/halts {symbol, halted}``: orders are accepted and wait until the symbol trades again."""
+    """``POST /control/halts {symbol, halted, refuse}``: nothing trades until the symbol is resumed.
+
+    Orders are accepted and wait; with ``refuse`` new ones, and replaces, are turned away.
+    """
     body = fields.json_object(await request.body())
-    asset, halted = _asset(venue, body), fields.flag(body, "halted")
+    asset, halted, refuse = _asset(venue, body), fields.flag(body, "halted"), fields.flag(body, "refuse")
+    refused = venue.engine.market.rulings.refused
     if halted:
         venue.engine.halted.add(asset.symbol)
+        (refused.add if refuse else refused.discard)(asset.symbol)
     else:
+        refused.discard(asset.symbol)
         await venue.engine.resume(asset.symbol)
-    return json_response({"symbol": asset.symbol, "halted": halted})
+    return json_response({"symbol": asset.symbol, "halted": halted, "refuse": halted and refuse})
+
+
+async def set_band(venue: Venue, request: Request) -> Response:
+    """``POST /control/bands {symbol, low, high}``: limits outside are refused; without both the band is lifted."""
+    body = fields.json_object(await request.body())
+    asset, low, high = _asset(venue, body), fields.price(body, "low"), fields.price(body, "high")
+    bands = venue.engine.market.rulings.bands
+    if low is None and high is None:
+        bands.pop(asset.symbol, None)
+        return json_response({"symbol": asset.symbol, "low": None, "high": None})
+    if low is None or high is None or low > high:
+        raise malformed("give low and high, or neither")
+    bands[asset.symbol] = Band(low, high)
+    return json_response({"symbol": asset.symbol, "low": render.number(low), "high": render.number(high)})
 
 
 async def set_asset_flags(venue: Venue, request: Request) -> Response:

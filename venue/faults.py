@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 BEFORE = frozenset({"delay_ms", "drop_before_accepting", "refuse", "rate_limit", "error_before"})
 AFTER = frozenset({"delay_after_ms", "drop_response_after_accepting", "error_after"})
-ON_ORDER = frozenset({"fill_plan", "never_fill", "leg_race"})
+ON_ORDER = frozenset({"fill_plan", "never_fill", "leg_race", "reject"})
 ON_STREAM = frozenset({"stream_silence", "stream_duplicate", "stream_out_of_order"})
 KINDS = BEFORE | AFTER | ON_ORDER | ON_STREAM
 
@@ -121,7 +121,12 @@ class Faults:
     def fill_plan(self, subject: Subject) -> dict[str, Any] | None:
         """Return the plan by which a new order shall be filled, or nothing."""
         for rule in self.strike(ON_ORDER, subject):
-            fixed = {"never_fill": {"never": True}, "leg_race": {"race": True}}
+            reason = str(rule.params.get("reason") or "rejected by a control rule")
+            fixed: dict[str, dict[str, Any]] = {
+                "never_fill": {"never": True},
+                "leg_race": {"race": True},
+                "reject": {"reject": reason},
+            }
             return fixed.get(rule.kind) or dict(rule.params)
         return None
 

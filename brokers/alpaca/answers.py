@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import requests
 
+from brokers.alpaca.refusals import REFUSALS
 from brokers.errors import (
     BrokerError,
     BrokerUnavailable,
@@ -19,8 +20,10 @@ from brokers.errors import (
     MarketClosed,
     OrderRejected,
     OutcomeUnknown,
+    PositionModeMismatch,
     RateLimited,
 )
+from brokers.refusals import RefusalCode
 
 DEFAULT_RETRY_AFTER_SECONDS = 5.0
 LONGEST_RETRY_AFTER_SECONDS = 60.0  # limits are by the minute: whoever names more does not mean it
@@ -30,11 +33,6 @@ _LONGEST_MESSAGE = 300
 _REFUSING_STATUSES = frozenset({400, 403, 404, 405, 409, 410, 413, 415, 422})
 # Code 40010001 has other causes (any invalid parameter), so only the message tells.
 _DUPLICATE = re.compile(r"client[\s_-]?order[\s_-]?id must be unique", re.IGNORECASE)
-_CLOSED = re.compile(
-    r"market is (currently |now )?(closed|not open)|(only|not) (be )?(allowed|accepted|available)"
-    r".{0,40}(during|outside) .{0,20}(market|trading) hours",
-    re.IGNORECASE,
-)
 _NOT_FOUND = re.compile(r"\bnot found\b|does not exist", re.IGNORECASE)
 _BAD_KEY = re.compile(
     r"^(forbidden|unauthori[sz]ed|request is not authorized|access key verification failed)",
@@ -134,10 +132,13 @@ def _command_failure(status: int, problem: Problem | None) -> BrokerError:
     if status not in _REFUSING_STATUSES or problem is None:
         return OutcomeUnknown(f"HTTP {status}" + ("" if problem else " with an unreadable body"))
     if status == 422 and _DUPLICATE.search(problem.message):
-        return DuplicateClOrdId(problem.message, code=problem.code)
-    if _CLOSED.search(problem.message):
+        return DuplicateClOrdId(problem.message, broker_code=problem.code)
+    code = REFUSALS.code_of(problem.message, problem.code)
+    if code is RefusalCode.MARKET_CLOSED:
         return MarketClosed(problem.message, next_open=None)
-    return OrderRejected(problem.message, code=problem.code)
+    if code is RefusalCode.POSITION_MODE:
+        return PositionModeMismatch(problem.message, broker_code=problem.code)
+    return OrderRejected(problem.message, code=code, broker_code=problem.code)
 
 
 def _read_failure(status: int, problem: Problem | None) -> BrokerError:

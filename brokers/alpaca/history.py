@@ -76,7 +76,7 @@ def list_fills(client: AlpacaClient, known: KnownOrders, since: datetime) -> lis
     order id of a fill is empty where the broker has no order of the id that the fill names; a fill
     of an order that is there and cannot be read is left out like one that cannot be read itself.
     """
-    rows = _fill_rows(client, since)
+    rows = list_activity_rows(client, "FILL", since)
     fills = readable(rows, lambda row: parse.parse_fill(row, cl_ord_id="", order_qty=None))
     strange = _learn_orders(client, known, fills)
     owned = [_of_its_order(known, fill) for fill in fills if fill.broker_order_id not in strange]
@@ -87,7 +87,8 @@ def _turn(fill: ExecutionReport) -> tuple[datetime, bool, Decimal]:
     return fill.transact_time, fill.exec_ref_id is not None, fill.cum_qty or Decimal(0)
 
 
-def _fill_rows(client: AlpacaClient, since: datetime) -> list[Any]:
+def list_activity_rows(client: AlpacaClient, kind: str, since: datetime) -> list[Any]:
+    """List the raw activities of one type at or after ``since``, oldest first."""
     rows: dict[str, Any] = {}
     # Activity ids carry milliseconds, so that is how finely they can be asked for.
     params = {
@@ -96,7 +97,7 @@ def _fill_rows(client: AlpacaClient, since: datetime) -> list[Any]:
         "after": _text(since - timedelta(milliseconds=1)),
     }
     while True:
-        page = values.rows_of(client.get("/account/activities/FILL", params))
+        page = values.rows_of(client.get(f"/account/activities/{kind}", params))
         fresh = {values.id_of(row): row for row in page if values.id_of(row) not in rows}
         rows.update(fresh)
         if len(page) < FILLS_A_PAGE or not fresh:

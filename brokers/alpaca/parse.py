@@ -10,9 +10,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from brokers.alpaca.refusals import REFUSALS
 from brokers.alpaca.values import (
     Payload,
     UnreadableFact,
+    day_of,
     decimal_of,
     mapping_of,
     optional_decimal_of,
@@ -21,12 +23,15 @@ from brokers.alpaca.values import (
 )
 from brokers.types import (
     AccountReport,
+    CorporateAction,
     ExecType,
     ExecutionReport,
     OrdStatus,
+    OrdType,
     PositionReport,
     Quote,
     Side,
+    TimeInForce,
 )
 
 # https://docs.alpaca.markets/docs/orders-at-alpaca (order lifecycle); "calculated" is below.
@@ -91,6 +96,16 @@ _FILL_KINDS = {
     "trade_correct": ExecType.TRADE_CORRECT,
     "trade_bust": ExecType.TRADE_CANCEL,
 }
+
+_ORD_TYPES = {
+    "market": OrdType.MARKET,
+    "limit": OrdType.LIMIT,
+    "stop": OrdType.STOP,
+    "stop_limit": OrdType.STOP_LIMIT,
+    "trailing_stop": OrdType.TRAILING_STOP,
+}
+_TIMES_IN_FORCE = {time.lower(): time for time in TimeInForce}
+_REFUSALS = frozenset({ExecType.REJECTED, ExecType.CANCEL_REJECTED, ExecType.REPLACE_REJECTED})
 
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL, "sell_short": Side.SELL}
 
@@ -193,6 +208,17 @@ def parse_position(row: Any) -> PositionReport:
     )
 
 
+def parse_split(row: Any) -> CorporateAction:
+    """Read a SPLIT activity. That ``qty`` is by how much the position has changed is *assumed* of Alpaca."""
+    split = mapping_of(row)
+    return CorporateAction(
+        symbol=text_of(split, "symbol"),
+        qty=decimal_of(split.get("qty")),
+        day=day_of(split.get("date")),
+        description=str(split.get("description") or ""),
+    )
+
+
 def parse_account(row: Any) -> AccountReport:
     """Read the account; blocked means that it cannot trade right now, for whatever reason."""
     account = mapping_of(row)
@@ -218,6 +244,11 @@ def parse_quote(answer: Any, symbol: str) -> Quote:
     )
 
 
+def quoted_symbols(answer: Any) -> frozenset[str]:
+    """Read only whose quotes these are."""
+    return frozenset(mapping_of(mapping_of(answer).get("quotes")))
+
+
 def parse_next_open(row: Any) -> datetime | None:
     """Read from the clock when the market opens next; None where it has opened since."""
     clock = mapping_of(row)
@@ -229,13 +260,16 @@ def _order_report(
     exec_type: ExecType,
     *,
     transact_time: datetime | None = None,
+    text: str = "",
     **fields: Any,
 ) -> ExecutionReport:
+    ord_status = _ord_status(order)
+    is_refusal = exec_type in _REFUSALS or ord_status is OrdStatus.REJECTED
     cum_qty = optional_decimal_of(order.get("filled_qty")) or Decimal(0)
     order_qty = optional_decimal_of(order.get("qty"))
     return ExecutionReport(
         exec_type=exec_type,
-        ord_status=_ord_status(order),
+        ord_status=ord_status,
         cl_ord_id=text_of(order, "client_order_id"),
         broker_order_id=text_of(order, "id"),
         symbol=text_of(order, "symbol"),
@@ -247,8 +281,15 @@ def _order_report(
         avg_px=optional_decimal_of(order.get("filled_avg_price")),
         price=optional_decimal_of(order.get("limit_price")),
         stop_px=optional_decimal_of(order.get("stop_price")),
+        text=text,
+        refusal=REFUSALS.code_of(text) if is_refusal else None,
         replaces=order.get("replaces") or None,
         replaced_by=order.get("replaced_by") or None,
+        ord_type=_ORD_TYPES.get(str(order.get("type"))),
+        time_in_force=_TIMES_IN_FORCE.get(str(order.get("time_in_force"))),
+        trail_offset=optional_decimal_of(order.get("trail_price")),
+        trail_percent=optional_decimal_of(order.get("trail_percent")),
+        legs=tuple(parse_order(leg) for leg in order.get("legs") or ()),
         **fields,
     )
 

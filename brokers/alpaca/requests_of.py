@@ -6,6 +6,7 @@ replacement's quantity as an int. Alpaca takes them as text.
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -17,7 +18,9 @@ _ORD_TYPES = {
     OrdType.LIMIT: "limit",
     OrdType.STOP: "stop",
     OrdType.STOP_LIMIT: "stop_limit",
+    OrdType.TRAILING_STOP: "trailing_stop",
 }
+_SHARE = re.compile(r"[A-Z]{1,6}(\.[A-Z]{1,3})?")
 _SIDES = {Side.BUY: "buy", Side.SELL: "sell"}
 _TIMES_IN_FORCE = {time_in_force: time_in_force.value.lower() for time_in_force in TimeInForce}
 
@@ -36,6 +39,14 @@ def new_order(order: NewOrder) -> dict[str, Any]:
     }
     _put(body, "limit_price", order.price)
     _put(body, "stop_price", order.stop_px)
+    _put(body, "trail_price", order.trail_offset)
+    _put(body, "trail_percent", order.trail_percent)
+    if order.oco_stop_px is not None and order.price is not None:
+        body |= {
+            "order_class": "oco",
+            "take_profit": {"limit_price": _text(order.price)},
+            "stop_loss": {"stop_price": _text(order.oco_stop_px)},
+        }
     return body
 
 
@@ -53,6 +64,11 @@ def replacement(request: ReplaceOrder) -> dict[str, Any]:
 def order_id(broker_order_id: str) -> str:
     """Check that this is a UUID, so that it can stand in a path; raises ``ValueError``."""
     return str(UUID(broker_order_id))
+
+
+def is_share(symbol: str) -> bool:
+    """Say whether this is the symbol of a share: not of a pair (``BTC/USD``), nor of an option."""
+    return _SHARE.fullmatch(symbol) is not None
 
 
 def _put(body: dict[str, Any], name: str, value: Decimal | None) -> None:

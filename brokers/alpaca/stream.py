@@ -72,6 +72,12 @@ class AlpacaStream:
         """Wait until the stream is live; return whether it is."""
         return self._live.wait(timeout_seconds)
 
+    def renew(self) -> None:
+        """Connect anew: the connection seems sound, and does not tell what happens."""
+        connection = self._connection
+        if connection is not None:
+            connection.close()
+
     def close(self) -> None:
         """Stop the stream; a callback that is running is waited for, for at most 5 s."""
         self._closing.set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -57,6 +57,14 @@ def text_of(row: Payload, name: str) -> str:
     return value
 
 
+def day_of(value: Any) -> date:
+    """Read a calendar day, ``2026-03-31``."""
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise UnreadableFact("no day where one was due") from None
+
+
 def optional_decimal_of(value: Any) -> Decimal | None:
     """Read a number that may be missing, null or empty."""
     return None if value is None or value == "" else decimal_of(value)
@@ -77,6 +85,12 @@ def client_order_id_of(row: Any) -> str:
 def id_of(row: Any) -> str:
     """Read the broker's id of an order or activity."""
     return text_of(mapping_of(row), "id")
+
+
+def misses_legs(row: Any) -> bool:
+    """Say whether this order is an OCO's first and comes without its stop: only a nested look shows that."""
+    order = mapping_of(row)
+    return order.get("order_class") == "oco" and order.get("type") == "limit" and not order.get("legs")
 
 
 def submitted_at_of(row: Any) -> datetime:

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from brokers.alpaca.capabilities import CAPABILITIES as OF_ALPACA
 from brokers.base import BrokerAdapter
 from brokers.paper import factory
 from brokers.registry import AdapterOptions
 from brokers.types import IdempotencyClass
 
-CAPABILITIES = replace(OF_ALPACA, idempotency_class=IdempotencyClass.C)
+CAPABILITIES = replace(factory.CAPABILITIES, idempotency_class=IdempotencyClass.C)
 
 
 def open_adapter(credentials: Mapping[str, str], options: AdapterOptions) -> BrokerAdapter:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from brokers.alpaca.capabilities import CAPABILITIES
+from brokers.alpaca.capabilities import CAPABILITIES as OF_ALPACA
 from brokers.alpaca.config import AlpacaCredentials, AlpacaEndpoints, AlpacaTimings
 from brokers.base import BrokerAdapter
 from brokers.registry import AdapterOptions
 from brokers.types import Capabilities
 
 __all__ = ["CAPABILITIES", "open_adapter", "venue_endpoints"]
+
+# The exchange lists well-known symbols, and trades any other well-formed one besides.
+CAPABILITIES = replace(OF_ALPACA, lists_every_symbol=False)
 
 
 def venue_endpoints(venue_url: str) -> AlpacaEndpoints:

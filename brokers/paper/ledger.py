@@ -83,7 +83,7 @@ class LedgerView:
 
 _ORDERS = """
 SELECT ledger.order_id, ledger.account_id, ledger.client_order_id, ledger.symbol, ledger.side,
-       ledger.qty, orders.status, ledger.at, ledger.data ->> 'replaces'
+       coalesce(orders.qty, ledger.qty), orders.status, ledger.at, ledger.data ->> 'replaces'
   FROM ledger LEFT JOIN orders ON orders.id = ledger.order_id
  WHERE ledger.kind = 'accepted' AND ledger.account_id = ANY(%s)
  ORDER BY ledger.seq

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from brokers.models import BrokerAccount
+from orders.services.reconciliation.asking import ask_now
+from tasks.dispatch import hand_over
 
 
 @admin.register(BrokerAccount)
@@ -28,6 +31,14 @@ class BrokerAccountAdmin(admin.ModelAdmin):
     ordering = ("user__username", "label")
     fields = ("label", "user", "broker", "market", "external_id", "simulation", "verified_at", "created_at")
     readonly_fields = ("user", "broker", "external_id", "simulation", "created_at")
+    actions = ("compare_now",)
+
+    @admin.action(description="Compare with the broker now", permissions=["change"])
+    def compare_now(self, request: HttpRequest, queryset: QuerySet[BrokerAccount]) -> None:
+        for account in queryset:
+            ask_now(account)
+            hand_over(account.user_id)
+        self.message_user(request, f"Being compared: {len(queryset)}.", messages.SUCCESS)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

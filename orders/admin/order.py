@@ -11,9 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
 from brokers.types import OrdStatus
-from orders.admin.base import ExactSearchAdmin
+from orders.admin.base import ExactSearchAdmin, ReadOnlyInline
 from orders.admin.resolution import can_be_resolved, resolve_view
-from orders.models import Order
+from orders.models import Order, OutsideId
 from orders.views.wording import plain_number
 
 
@@ -32,6 +32,13 @@ class OpenFilter(admin.SimpleListFilter):
         if self.value() == "ended":
             return queryset.filter(ended=True)
         return queryset
+
+
+class OutsideIds(ReadOnlyInline):
+    """Under which ids the broker has it, where somebody else chose them."""
+
+    model = OutsideId
+    exclude = ("account",)
 
 
 @admin.register(Order)
@@ -58,6 +65,7 @@ class OrderAdmin(ExactSearchAdmin):
     list_select_related = ("user", "account")
     ordering = ("-id",)
     exact_fields = ("cl_ord_id",)
+    inlines = (OutsideIds,)
     search_help_text = "An order's id, a client order id, or a user name: whole."
 
     def get_urls(self) -> list[URLPattern]:

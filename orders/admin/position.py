@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from orders.admin.base import ExactSearchAdmin
 from orders.figures import position_figures
-from orders.models import Position
+from orders.models import Position, Source
+from orders.services.flattening import Scope, flatten
 from orders.views.wording import plain_number
+from tasks.dispatch import hand_over
+from tasks.replies import answer_requests
+
+log = structlog.get_logger(__name__)
+
+PERMISSION = "orders.resolve_order"
 
 
 class SideFilter(admin.SimpleListFilter):
@@ -47,6 +55,9 @@ class PositionAdmin(ExactSearchAdmin):
         "realized_plain",
         "fees_plain",
         "cash_plain",
+        "mark_plain",
+        "unrealized_plain",
+        "quote_time",
     )
     list_filter = (SideFilter,)
     list_select_related = ("user", "account")
@@ -54,7 +65,24 @@ class PositionAdmin(ExactSearchAdmin):
     uuid_fields = ("account",)
     # No index of its own: there is a row for each account and symbol at most, and not for each order.
     exact_fields = ("symbol",)
+    actions = ("flatten_selected",)
     search_help_text = "An account's id, a symbol, or a user name: whole."
+
+    def has_flatten_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(PERMISSION)
+
+    @admin.action(description="Cancel open orders and close the position", permissions=["flatten"])
+    def flatten_selected(self, request: HttpRequest, queryset: QuerySet[Position]) -> None:
+        """Flatten each selected position for its trader; their workers send the exits."""
+        exits = 0
+        for position in queryset.order_by("id"):
+            scope = Scope(user_id=position.user_id, account_id=position.account_id, symbol=position.symbol)
+            done = flatten(scope, source=Source.DESK, writer="operator")
+            answer_requests(done.settled)
+            hand_over(position.user_id)
+            exits += len(done.exits)
+            log.info("flattened by an operator", operator=request.user.pk, position=position.pk)
+        self.message_user(request, f"{exits} exits are recorded; the traders' workers send them.")
 
     @admin.display(description="account")
     def account_label(self, position: Position) -> str:
@@ -80,3 +108,11 @@ class PositionAdmin(ExactSearchAdmin):
     @admin.display(description="cash")
     def cash_plain(self, position: Position) -> str:
         return plain_number(position.cash)
+
+    @admin.display(description="price")
+    def mark_plain(self, position: Position) -> str:
+        return "" if position.mark_px is None else plain_number(position.mark_px)
+
+    @admin.display(description="unrealized P&L")
+    def unrealized_plain(self, position: Position) -> str:
+        return "" if position.unrealized_pnl is None else plain_number(position.unrealized_pnl)

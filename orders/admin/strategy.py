@@ -11,14 +11,25 @@ from django.http import HttpRequest
 
 from brokers.models import BrokerAccount
 from orders.models import Strategy
+from orders.models.strategy import SIZING_FIELDS
 
 
 @admin.register(Strategy)
 class StrategyAdmin(admin.ModelAdmin):
     """A strategy is made by a service, which gives it its token and secret; here it is adjusted."""
 
-    list_display = ("name", "user", "webhook", "symbols", "paused", "queues_for_open", "created_at")
-    list_filter = ("paused", "queues_for_open")
+    list_display = (
+        "name",
+        "user",
+        "webhook",
+        "symbols",
+        "sizing_method",
+        "trade_style",
+        "paused",
+        "queues_for_open",
+        "created_at",
+    )
+    list_filter = ("paused", "trade_style", "demands_protection", "sizing_method", "queues_for_open")
     list_select_related = ("user",)
     search_fields = ("name", "user__username")
     ordering = ("user__username", "name")
@@ -28,7 +39,10 @@ class StrategyAdmin(admin.ModelAdmin):
         "webhook",
         "accounts",
         "allowed_symbols",
-        "default_quantity",
+        *SIZING_FIELDS,
+        "trade_style",
+        "takes_profit",
+        "demands_protection",
         "queues_for_open",
         "paused",
         "created_at",

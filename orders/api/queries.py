@@ -130,6 +130,7 @@ POSITION_FILTERS: Filters = {
     "all": lambda text: to_word(text, {"0": OPEN_POSITION, "1": Q()}),
 }
 """``all``: 1 for flat positions too."""
+RECONCILIATION_FILTERS: Filters = {"account": lambda text: Q(account=to_uuid(text))}
 TRADE_FILTERS: Filters = {
     **_OF_AN_ACCOUNT,
     "status": _one_of(_TRADE_STATUSES),

@@ -13,7 +13,8 @@ from rest_framework import serializers
 from brokers.models import BrokerAccount
 from brokers.types import OrdStatus, OrdType, PositionEffect, Side, TimeInForce
 from orders.intake.problem import ProblemType
-from orders.models import Order, OrderRequest, Source, Strategy
+from orders.models import ExitReason, Leg, Order, OrderRequest, Source, Strategy
+from orders.models.strategy import SIZING_FIELDS
 from orders.rendering import event_json, fill_json, order_json, request_json
 from orders.selectors import timeline_of
 
@@ -32,7 +33,10 @@ class OrderSerializer(serializers.Serializer[Order]):
     side = serializers.ChoiceField([str(side) for side in Side])
     ord_type = serializers.ChoiceField([str(kind) for kind in OrdType])
     time_in_force = serializers.ChoiceField([str(tif) for tif in TimeInForce])
-    order_qty = _decimal()
+    order_qty = _decimal(help_text="Zero as long as it is still to be sized by its rule.")
+    sizing = serializers.DictField(
+        allow_null=True, help_text="The rule that sizes it, and under `used` what it was sized by."
+    )
     price = _decimal(allow_null=True)
     stop_px = _decimal(allow_null=True)
     cum_qty = _decimal(help_text="Filled so far.")
@@ -42,9 +46,22 @@ class OrderSerializer(serializers.Serializer[Order]):
     reason = serializers.CharField(allow_null=True, help_text="Why it was denied or rejected: a code.")
     text = serializers.CharField(allow_null=True)
     position_effect = serializers.ChoiceField([str(effect) for effect in PositionEffect])
+    exit_reason = serializers.ChoiceField(ExitReason.choices, allow_null=True, help_text="Of an exit.")
+    leg = serializers.ChoiceField(Leg.choices, allow_null=True, help_text="Of a protective exit: which.")
+    parent = serializers.UUIDField(  # type: ignore[assignment]
+        allow_null=True, help_text="The order for whose sake the desk made it."
+    )
+    protection = serializers.DictField(
+        allow_null=True, help_text="Of an entry: the protective exits that come with it."
+    )
+    trail_offset = _decimal(allow_null=True, help_text="Of a trailing stop: its distance, or")
+    trail_percent = _decimal(allow_null=True, help_text="the same in percent of the price.")
     source = serializers.ChoiceField(Source.choices)  # type: ignore[assignment]
     simulation = serializers.BooleanField()
-    auto_exit = serializers.BooleanField()
+    auto_exit = serializers.BooleanField(
+        help_text="Of an entry: an opposite position is closed first. Of an exit: it is the one that does."
+    )
+    exit_order = serializers.UUIDField(allow_null=True, help_text="The order that closes it first.")
     exit_quantity = _decimal(allow_null=True)
     position_before = _decimal(allow_null=True)
     eligible_at = serializers.DateTimeField(
@@ -135,6 +152,21 @@ class ReplaceSerializer(serializers.Serializer[Any]):
     stop_px = _decimal(required=False, help_text="Stop and stop limit orders; `stop_price` is the same.")
 
 
+class FlattenSerializer(serializers.Serializer[Any]):
+    """What ``POST /flatten`` takes: a symbol, an account, both, or everything. Unknown fields are refused."""
+
+    symbol = serializers.CharField(required=False)
+    account = serializers.UUIDField(required=False)
+    everything = serializers.BooleanField(required=False, help_text="`true`, and nothing else named.")
+
+
+class FlattenAnswerSerializer(serializers.Serializer[Any]):
+    """The exits that close what was named, and how many orders are canceled."""
+
+    exits = OrderSerializer(many=True)
+    canceled = serializers.IntegerField()
+
+
 class OrderDetailSerializer(OrderSerializer):
     """An order with its fills, its cancels and replaces, and its whole timeline."""
 
@@ -158,6 +190,11 @@ class AcceptedOrderSerializer(OrderSerializer):
     url = serializers.URLField(help_text="Where to ask for it.")
 
 
+def _exit(help_text: str) -> serializers.DictField:
+    words = f"{help_text} `price`, `percent` or `offset`, counted from the entry's fill. Entries only."
+    return serializers.DictField(child=_decimal(), required=False, help_text=words)
+
+
 class NewOrderSerializer(serializers.Serializer[Any]):
     """What ``POST /orders`` takes; ``orders.intake.order_request`` reads it. Unknown fields are refused."""
 
@@ -175,6 +212,11 @@ class NewOrderSerializer(serializers.Serializer[Any]):
         [str(effect) for effect in PositionEffect],
         default="OPEN",
         help_text="`CLOSE` never sells or buys more than the position.",
+    )
+    stop_loss = _exit("Where a loss is cut: a price, or one of these.")
+    take_profit = _exit("Where profit is taken: a price, or one of these.")
+    trailing = _exit(
+        "Instead of `stop_loss`, the distance kept from the best price: an offset, or one of these."
     )
     account = serializers.UUIDField(required=False, help_text="Needed where there are several.")
     id = serializers.CharField(required=False, max_length=200, help_text="Your own reference. Not a key.")
@@ -237,7 +279,10 @@ class StrategySerializer(serializers.ModelSerializer[Strategy]):
             "token_prefix",
             "accounts",
             "allowed_symbols",
-            "default_quantity",
+            *SIZING_FIELDS,
+            "trade_style",
+            "takes_profit",
+            "demands_protection",
             "queues_for_open",
             "paused",
             "created_at",

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from orders.figures import PositionSide
-from orders.models import Position, Source, Trade, TradeOrder
+from orders.models import ExitReason, Position, Source, Trade, TradeOrder
 from orders.rendering import position_json, trade_json
 
 
@@ -35,6 +35,19 @@ class PositionSerializer(serializers.Serializer[Position]):
     realized_pnl = _amount(help_text="Over all its time, by average cost, before fees.")
     fees = _amount()
     cash = _amount(help_text="What its fills have brought in, less what they cost and the fees.")
+    mark_px = _px(
+        help_text="The price that it is valued at: the middle of bid and ask. Null: no quote so far."
+    )
+    market_value = _amount(allow_null=True, help_text="Below zero for a short position.")
+    unrealized_pnl = _amount(allow_null=True)
+    unrealized_pct = serializers.DecimalField(
+        max_digits=40,
+        decimal_places=4,
+        allow_null=True,
+        help_text="Of what the open quantity was traded for.",
+    )
+    quote_time = serializers.DateTimeField(allow_null=True, help_text="When the broker had that price.")
+    valued_at = serializers.DateTimeField(allow_null=True)
     updated_at = serializers.DateTimeField()
 
     def to_representation(self, instance: Position) -> dict[str, Any]:
@@ -70,9 +83,7 @@ class TradeSerializer(serializers.Serializer[Trade]):
     realized_pnl = _amount(help_text="By average cost, before fees.")
     fees = _amount()
     net_pnl = _amount(help_text="`realized_pnl` less `fees`.")
-    exit_reason = serializers.ChoiceField(
-        Trade.ExitReason.choices, allow_null=True, help_text="Once it is closed."
-    )
+    exit_reason = serializers.ChoiceField(ExitReason.choices, allow_null=True, help_text="Once it is closed.")
     ordered_at = serializers.DateTimeField()
     opened_at = serializers.DateTimeField(allow_null=True, help_text="Of its first fill.")
     closed_at = serializers.DateTimeField(allow_null=True)

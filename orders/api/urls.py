@@ -5,7 +5,10 @@ from __future__ import annotations
 from django.urls import path, re_path
 
 from orders.api import schema  # noqa: F401 - registers itself with drf-spectacular
+from orders.api.flatten import FlattenView
+from orders.api.instruments import InstrumentsView
 from orders.api.orders import OrdersView, OrderView
+from orders.api.reconciliation import ReconcileView, ReconciliationsView
 from orders.api.requests import CancelView, ReplaceView
 from orders.api.trades import PositionsView, TradesView, TradeView
 from orders.api.views import AccountsView, NothingHereView, SchemaView, StrategiesView
@@ -17,10 +20,14 @@ ROUTES = {
     "orders/<uuid:order_id>": (OrderView, "order-detail"),
     "orders/<uuid:order_id>/cancel": (CancelView, "order-cancel"),
     "orders/<uuid:order_id>/replace": (ReplaceView, "order-replace"),
+    "flatten": (FlattenView, "flatten"),
     "positions": (PositionsView, "position-list"),
     "trades": (TradesView, "trade-list"),
     "trades/<uuid:trade_id>": (TradeView, "trade-detail"),
+    "instruments": (InstrumentsView, "instrument-list"),
     "accounts": (AccountsView, "account-list"),
+    "accounts/<uuid:account_id>/reconcile": (ReconcileView, "account-reconcile"),
+    "reconciliations": (ReconciliationsView, "reconciliation-list"),
     "strategies": (StrategiesView, "strategy-list"),
     "schema": (SchemaView, "schema"),
 }

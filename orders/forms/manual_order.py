@@ -15,10 +15,11 @@ from django.utils import timezone
 from brokers.hours.wording import closed_words
 from brokers.models import BrokerAccount
 from brokers.types import OrdType, PositionEffect, Side, TimeInForce
-from orders.forms.numbers import number_field, plain_text
+from orders.forms.numbers import exit_field, exit_value, number_field, plain_text
 from orders.hours import hours_of
 from orders.intake.fields import FieldError, InvalidFields
 from orders.intake.order_request import OrderRequest, parse_order_request
+from orders.intake.protective import EXIT_NAMES
 from orders.intake.strict_json import MalformedBody
 
 ORD_TYPES = [
@@ -61,9 +62,14 @@ class ManualOrderForm(forms.Form):
         max_length=53,
         required=False,
         widget=forms.TextInput(
-            attrs={"autocapitalize": "characters", "autocomplete": "off", "spellcheck": "false"}
+            attrs={
+                "autocapitalize": "characters",
+                "autocomplete": "off",
+                "spellcheck": "false",
+                "list": "instruments",
+            }
         ),
-        help_text="As the broker writes it, like AAPL or BTC/USD.",
+        help_text="As the broker writes it, like AAPL or BTC/USD. A few letters of it, or of its name, find it.",
     )
     side = forms.ChoiceField(
         choices=[(Side.BUY, "Buy"), (Side.SELL, "Sell")], initial=Side.BUY, widget=forms.RadioSelect
@@ -78,6 +84,9 @@ class ManualOrderForm(forms.Form):
     ord_type = forms.ChoiceField(label="Type", choices=ORD_TYPES, initial=OrdType.MARKET)
     price = number_field("Limit price", "For limit and stop limit orders.")
     stop_px = number_field("Stop price", "For stop and stop limit orders.")
+    stop_loss = exit_field("Stop loss", "A price, or a percentage from the fill like 2%. Entries only.")
+    take_profit = exit_field("Profit target", "A price, or a percentage from the fill like 4%.")
+    trailing = exit_field("Trailing stop", "Instead of a stop loss: a distance, or a percentage like 1.5%.")
     time_in_force = forms.ChoiceField(label="Time in force", choices=TIMES_IN_FORCE, initial=TimeInForce.DAY)
 
     def __init__(self, data: QueryDict | None = None, *, user: AbstractBaseUser) -> None:
@@ -111,6 +120,7 @@ class ManualOrderForm(forms.Form):
         cleaned = super().clean() or self.cleaned_data
         body = {name: cleaned[name] for name in _BODY_FIELDS if cleaned.get(name)}
         body |= {name: plain_text(body[name]) for name in _NUMBERS if name in body}
+        body |= {name: exit_value(cleaned[name]) for name in EXIT_NAMES if cleaned.get(name)}
         if "account" in cleaned:  # in the body too, so that another account makes it another request
             body["account"] = str(cleaned["account"].pk)
         try:
@@ -124,7 +134,7 @@ class ManualOrderForm(forms.Form):
 
     def add_field_error(self, error: FieldError) -> None:
         """Show an error beside its field, as a sentence that begins with the field's label."""
-        name = _FIELD_OF.get(error.field, error.field)
+        name = _FIELD_OF.get(error.field, error.field).partition(".")[0]
         message = error.message.replace("_", " ").rstrip(".")
         if name not in self.fields:
             self.add_error(None, f"{error.field.capitalize()} {message}.")

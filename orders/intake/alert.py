@@ -25,13 +25,8 @@ from orders.intake.fields import (
     to_word,
 )
 from orders.intake.operation import Operation
-from orders.intake.pricing import Pricing, read_pricing, to_quantity
-from orders.intake.protective import (
-    ProtectiveExit,
-    ProtectiveExits,
-    check_price_order,
-    read_protective_exits,
-)
+from orders.intake.pricing import read_pricing, to_quantity
+from orders.intake.protective import ProtectiveExit, check_exits, read_protective_exits
 from orders.intake.strict_json import JsonValue, parse_object
 
 MAX_ID_LENGTH = 200
@@ -165,7 +160,7 @@ def parse_alert(raw: bytes, content_type: str | None) -> Alert:
     position_size = reader.read(_to_position_size, "position_size")
     comment = reader.read(_to_comment, "comment")
     if operation is not None:
-        _check_exits(reader, operation, exits, pricing)
+        check_exits(reader, exits, is_exit=operation.is_exit, side=operation.side, limit=pricing.price)
     # The last three add nothing but the type checker's knowledge: all three are required.
     if reader.errors or operation is None or ticker is None or timestamp is None:
         raise InvalidAlert(reader.errors)
@@ -217,15 +212,6 @@ def _read_operation(reader: FieldReader) -> Operation | None:
         reader.refuse("order_type", FieldCode.CONFLICT, "contradicts action")
         return None
     return action
-
-
-def _check_exits(reader: FieldReader, operation: Operation, exits: ProtectiveExits, pricing: Pricing) -> None:
-    if not operation.is_exit:
-        check_price_order(reader, exits, is_long=operation.side is Side.BUY, limit=pricing.price)
-        return
-    for name in ("stop_loss", "take_profit", "trailing"):
-        if reader.given(name):
-            reader.refuse(name, FieldCode.NOT_ALLOWED, "does not go with an exit")
 
 
 def _to_secret(value: JsonValue) -> str:

@@ -22,6 +22,7 @@ from orders.intake.fields import (
 )
 from orders.intake.operation import Operation
 from orders.intake.pricing import read_pricing, to_quantity
+from orders.intake.protective import EXIT_NAMES, ProtectiveExit, check_exits, read_protective_exits
 from orders.intake.strict_json import JsonValue, parse_object
 
 MAX_CLIENT_REF_LENGTH = 200
@@ -40,6 +41,7 @@ ORDER_FIELDS = frozenset(
         "price",
         "time_in_force",
         "position_effect",
+        *EXIT_NAMES,
         "account",
         "id",
     ]
@@ -73,6 +75,9 @@ class OrderRequest:
     stop_px: Decimal | None
     time_in_force: TimeInForce | None  # None: the sender leaves the choice to the desk
     position_effect: PositionEffect
+    stop_loss: ProtectiveExit | None = None
+    take_profit: ProtectiveExit | None = None
+    trailing: ProtectiveExit | None = None
     account: UUID | None
     client_ref: str | None
     body: Mapping[str, JsonValue] = field(repr=False, compare=False)
@@ -100,7 +105,9 @@ def parse_order_request(raw: bytes, content_type: str | None) -> OrderRequest:
     effect = effect or PositionEffect.OPEN
     quantity = reader.read(to_quantity, *QUANTITY_NAMES, required=effect is PositionEffect.OPEN)
     pricing = read_pricing(reader, type_names=_TYPE_NAMES, stop_names=STOP_NAMES)
-    account = reader.read(_to_uuid, "account")
+    exits = read_protective_exits(reader, body.get)
+    check_exits(reader, exits, is_exit=effect is PositionEffect.CLOSE, side=side, limit=pricing.price)
+    account = reader.read(to_uuid, "account")
     client_ref = reader.read(lambda value: to_text(value, max_length=MAX_CLIENT_REF_LENGTH), "id")
     # The last two add nothing but the type checker's knowledge: both are required.
     if reader.errors or ticker is None or side is None:
@@ -115,6 +122,9 @@ def parse_order_request(raw: bytes, content_type: str | None) -> OrderRequest:
         stop_px=pricing.stop_px,
         time_in_force=pricing.time_in_force,
         position_effect=effect,
+        stop_loss=exits.stop_loss,
+        take_profit=exits.take_profit,
+        trailing=exits.trailing,
         account=account,
         client_ref=client_ref,
         body=body,
@@ -132,7 +142,8 @@ def parse_idempotency_key(header: str | None) -> str | None:
     raise InvalidOrderRequest([FieldError("Idempotency-Key", FieldCode.BAD_FORMAT, message)])
 
 
-def _to_uuid(value: JsonValue) -> UUID:
+def to_uuid(value: JsonValue) -> UUID:
+    """Convert to a UUID; raises ``BadValue``."""
     text = to_text(value, max_length=36)
     if _UUID.fullmatch(text) is None:
         raise BadValue(FieldCode.BAD_FORMAT, "is not a UUID")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from brokers.types import Side
 from orders.intake.fields import (
     PRICE,
     BadValue,
@@ -17,6 +18,7 @@ from orders.intake.fields import (
 from orders.intake.pricing import to_price
 from orders.intake.strict_json import JsonValue
 
+EXIT_NAMES = ("stop_loss", "take_profit", "trailing")
 _MEMBERS = frozenset({"price", "percent", "offset"})
 
 
@@ -47,6 +49,19 @@ def read_protective_exits(reader: FieldReader, get: Callable[[str], JsonValue]) 
         take_profit=_read_exit(reader, "take_profit", get("take_profit")),
         trailing=_read_exit(reader, "trailing", get("trailing")),
     )
+
+
+def check_exits(
+    reader: FieldReader, exits: ProtectiveExits, *, is_exit: bool, side: Side | None, limit: Decimal | None
+) -> None:
+    """Check protective exits against the order that they come with: an entry, on the right side of its limit."""
+    if not is_exit:
+        if side is not None:
+            check_price_order(reader, exits, is_long=side is Side.BUY, limit=limit)
+        return
+    for name in EXIT_NAMES:
+        if reader.given(name):
+            reader.refuse(name, FieldCode.NOT_ALLOWED, "does not go with an exit")
 
 
 def check_price_order(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Context, Decimal, localcontext
+from decimal import ROUND_DOWN, Context, Decimal, localcontext
 from enum import StrEnum
 
 # Enough for any quantity and step that pass the desk's limits; the caller's context may be smaller.
 _CONTEXT = Context(prec=60)
+_NINE_PLACES = Decimal("0.000000001")
 
 
 class SizingCode(StrEnum):
@@ -16,6 +17,11 @@ class SizingCode(StrEnum):
     BELOW_MINIMUM = "BELOW_MINIMUM"
     ABOVE_MAXIMUM = "ABOVE_MAXIMUM"
     NOTHING_TO_CLOSE = "NOTHING_TO_CLOSE"
+    NO_STOP = "NO_STOP"
+    STOP_ON_WRONG_SIDE = "STOP_ON_WRONG_SIDE"
+    NO_EQUITY = "NO_EQUITY"
+    NO_PRICE = "NO_PRICE"
+    WRONG_CURRENCY = "WRONG_CURRENCY"
 
 
 class SizingError(Exception):
@@ -42,21 +48,38 @@ def size_order(
 
     Raises ``SizingError``; ValueError where ``lot_step`` is not above zero.
     """
-    if not lot_step.is_finite() or lot_step <= 0:
-        raise ValueError("lot_step must be above zero")
+    _check_step(lot_step)
     wanted = requested if requested is not None else default
     if wanted is None:
         raise SizingError(SizingCode.NO_QUANTITY, "no quantity, and the strategy has no default")
     _check_positive(wanted)
     if max_qty is not None and wanted > max_qty:
-        raise SizingError(SizingCode.ABOVE_MAXIMUM, f"{wanted:f} is above the maximum of {max_qty:f}")
-    with localcontext(_CONTEXT):
-        quantity = wanted // lot_step * lot_step
+        raise SizingError(
+            SizingCode.ABOVE_MAXIMUM, f"{plain(wanted)} is above the maximum of {plain(max_qty)}"
+        )
+    quantity = floor_to_step(wanted, lot_step)
     if quantity == 0:
-        raise SizingError(SizingCode.BELOW_STEP, f"{wanted:f} is less than one step of {lot_step:f}")
+        raise SizingError(
+            SizingCode.BELOW_STEP, f"{plain(wanted)} is less than one step of {plain(lot_step)}"
+        )
     if quantity < min_qty:
-        raise SizingError(SizingCode.BELOW_MINIMUM, f"{quantity:f} is below the minimum of {min_qty:f}")
+        raise SizingError(
+            SizingCode.BELOW_MINIMUM, f"{plain(quantity)} is below the minimum of {plain(min_qty)}"
+        )
     return quantity
+
+
+def plain(number: Decimal) -> str:
+    """Write a number for people: nine decimals at most, no zeros at the end."""
+    with localcontext(_CONTEXT):
+        return f"{number.quantize(_NINE_PLACES, ROUND_DOWN).normalize():f}"
+
+
+def floor_to_step(wanted: Decimal, lot_step: Decimal) -> Decimal:
+    """Return the greatest multiple of ``lot_step`` that is not above ``wanted``, which may be zero."""
+    _check_step(lot_step)
+    with localcontext(_CONTEXT):
+        return wanted // lot_step * lot_step
 
 
 def cap_exit(requested: Decimal | None, closable: Decimal) -> Decimal:
@@ -71,6 +94,11 @@ def cap_exit(requested: Decimal | None, closable: Decimal) -> Decimal:
         return closable
     _check_positive(requested)
     return min(requested, closable)
+
+
+def _check_step(lot_step: Decimal) -> None:
+    if not lot_step.is_finite() or lot_step <= 0:
+        raise ValueError("lot_step must be above zero")
 
 
 def _check_positive(quantity: Decimal) -> None:

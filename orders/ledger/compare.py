@@ -11,6 +11,7 @@ from enum import StrEnum
 from brokers.paper.ledger import LedgerView, VenueHolding, VenueOrder
 from brokers.types import OrdStatus
 from orders.ledger.rows import DeskFill, DeskHolding, DeskOrder, Finding, Report
+from orders.reconciliation.books import BOOKED
 
 GRACE = timedelta(seconds=60)
 """How long an order may be recorded and not sent before it counts as lost."""
@@ -113,6 +114,8 @@ def _absent(order: DeskOrder, now: datetime) -> Verdict:
     # Only what the exchange has accepted gets an id there.
     if order.broker_order_id:
         return _Kind.LOST, f"{status} with the exchange's id, and the exchange has no such order"
+    if order.reason == BOOKED:
+        return _Kind.EXPLAINED, "booked by comparing with the broker, never sent"
     if status == OrdStatus.CANCELED or (status in (OrdStatus.DENIED, OrdStatus.REJECTED) and order.reason):
         return _Kind.EXPLAINED, f"{status} {order.reason}"
     return _Kind.LOST, f"{status}, and the exchange has no such order"

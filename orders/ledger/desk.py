@@ -5,10 +5,12 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 
+from django.db.models import F
+
 from brokers.models import BrokerAccount
 from brokers.types import ExecType
 from orders.ledger.rows import DeskFill, DeskHolding, DeskOrder
-from orders.models import Execution, Order, OrderRequest, Position
+from orders.models import Execution, Order, OrderRequest, OutsideId, Position
 
 _COLUMNS = (
     "id",
@@ -74,10 +76,19 @@ def _surviving_fills() -> dict[uuid.UUID, dict[str, DeskFill]]:
 
 
 def _links() -> dict[uuid.UUID, list[str]]:
-    """Return the client order ids of the replaces that may have reached the exchange, by order."""
+    """Return the further client order ids of orders at the exchange, by order.
+
+    Those of the replaces that may have reached it, and those that somebody else has chosen: the exchange for the stop
+    of an OCO, whoever ordered for what came from outside.
+    """
     rows = OrderRequest.objects.filter(kind=OrderRequest.Kind.REPLACE, attempt__gt=0).order_by("id")
     links: defaultdict[uuid.UUID, list[str]] = defaultdict(list)
     for order_id, cl_ord_id in rows.values_list("order_id", "cl_ord_id").iterator(chunk_size=2000):
+        links[order_id].append(cl_ord_id)
+    stops = Order.objects.filter(sent_with__isnull=False).exclude(working_cl_ord_id=F("cl_ord_id"))
+    for order_id, name in stops.values_list("id", "working_cl_ord_id").iterator(chunk_size=2000):
+        links[order_id].append(name)
+    for order_id, cl_ord_id in OutsideId.objects.order_by("id").values_list("order_id", "cl_ord_id"):
         links[order_id].append(cl_ord_id)
     return links
 

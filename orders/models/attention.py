@@ -25,6 +25,15 @@ class AttentionItem(models.Model):
         MARKET_HOURS_MISSING = "MARKET_HOURS_MISSING", "A market's hours are not known for long"
         UNMATCHED_REPORT = "UNMATCHED_REPORT", "A broker's report of no order of ours"
         BROKER_COUNTS_LESS = "BROKER_COUNTS_LESS", "The broker counts fewer fills than the desk"
+        UNPROTECTED = "UNPROTECTED", "A position without its stop loss"
+        OVERCLOSED = "OVERCLOSED", "More was closed than was held"
+        REVERSAL_ABORTED = "REVERSAL_ABORTED", "A reversal was given up half-way"
+        POSITION_DIFFERS = "POSITION_DIFFERS", "The broker holds another position than the desk"
+        DRIFT_HALT = "DRIFT_HALT", "An account's books differ: its entries are halted"
+        CASH_DIFFERS = "CASH_DIFFERS", "An account's cash is not what its fills explain"
+        INSTRUMENTS_STALE = "INSTRUMENTS_STALE", "A broker's instruments have not been read for days"
+        STALE_QUOTE = "STALE_QUOTE", "An exit rule waits for a fresh quote"
+        EXIT_RULE_FAILED = "EXIT_RULE_FAILED", "An exit by a rule was refused or canceled"
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="attention_items"

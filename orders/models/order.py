@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from brokers.ids import new_id
 from brokers.models import BrokerAccount
 from brokers.types import OrdStatus, OrdType, PositionEffect, Side, TimeInForce
+from orders.models.exit_reason import ExitReason
 from orders.models.order_triggers import order_triggers
 from orders.models.signal import Signal
 from orders.models.strategy import Strategy
@@ -17,6 +18,15 @@ class Source(models.TextChoices):
     WEBHOOK = "webhook", "Webhook"
     DASHBOARD = "dashboard", "Dashboard"
     API = "api", "API"
+    DESK = "desk", "The desk"
+    EXTERNAL = "external", "Outside the desk"
+
+
+class Leg(models.TextChoices):
+    """Which protective exit of a position an order is."""
+
+    STOP_LOSS = "STOP_LOSS", "Stop loss"
+    TAKE_PROFIT = "TAKE_PROFIT", "Take profit"
 
 
 def _choices(enum: type) -> list[tuple[str, str]]:
@@ -53,6 +63,12 @@ class Order(models.Model):
     price = models.DecimalField(max_digits=21, decimal_places=9, null=True, blank=True)
     stop_px = models.DecimalField(max_digits=21, decimal_places=9, null=True, blank=True)
     position_effect = models.CharField(max_length=8, choices=_choices(PositionEffect))
+    trail_offset = models.DecimalField(
+        max_digits=21, decimal_places=9, null=True, blank=True, help_text="Of a trailing stop: its distance."
+    )
+    trail_percent = models.DecimalField(
+        max_digits=21, decimal_places=9, null=True, blank=True, help_text="The same, as part of the price."
+    )
 
     # What has become of it: the projection.
     ord_status = models.CharField(max_length=16, choices=_choices(OrdStatus))
@@ -65,10 +81,65 @@ class Order(models.Model):
     text = models.CharField(max_length=500, blank=True)
     broker_order_id = models.CharField(max_length=64, blank=True)
 
-    # A reversal's closing order.
-    auto_exit = models.BooleanField(default=False)
-    exit_quantity = models.DecimalField(max_digits=21, decimal_places=9, null=True, blank=True)
-    position_before = models.DecimalField(max_digits=21, decimal_places=9, null=True, blank=True)
+    # What it is for, beyond opening or closing.
+    exit_reason = models.CharField(
+        max_length=32, choices=ExitReason, blank=True, help_text="Of an exit: why it closes."
+    )
+    leg = models.CharField(max_length=16, choices=Leg, blank=True, help_text="Of a protective exit: which.")
+    parent = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="children",
+        help_text="For whose sake the desk made it: a reversal's entry, or what a protective exit protects.",
+    )
+    protection = models.JSONField(
+        null=True, blank=True, help_text="Of an entry: the protective exits that were asked for with it."
+    )
+    sent_with = models.OneToOneField(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="sent_along",
+        help_text="Of the stop of an OCO: the order in whose command the broker gets it.",
+    )
+
+    sizing = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="Of an entry: the rule by which it is sized before it is sent, then what it was sized by.",
+    )
+
+    closes_whole = models.BooleanField(
+        default=False,
+        help_text="Of an exit: it closes what there is at its turn, more or less than recorded.",
+    )
+
+    # A reversal: an entry that closes the opposite position first.
+    auto_exit = models.BooleanField(
+        default=False, help_text="Of an entry: it reverses. Of an exit: it makes room for one that does."
+    )
+    exit_quantity = models.DecimalField(
+        max_digits=21,
+        decimal_places=9,
+        null=True,
+        blank=True,
+        help_text="Of the opposite position that is closed first.",
+    )
+    exit_order = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        help_text="Of an entry: the order by which the desk closes it first.",
+    )
+    position_before = models.DecimalField(
+        max_digits=21, decimal_places=9, null=True, blank=True, help_text="Signed: short is negative."
+    )
 
     # Sending and following it.
     attempt = models.PositiveIntegerField(default=0)
@@ -90,7 +161,16 @@ class Order(models.Model):
     class Meta:
         permissions = [("resolve_order", "Can resolve an order whose outcome is unknown")]
         constraints = [
-            models.CheckConstraint(condition=Q(order_qty__gt=0), name="order_qty_positive"),
+            models.CheckConstraint(
+                # Nothing is sent before it is sized.
+                condition=Q(order_qty__gt=0)
+                | Q(
+                    order_qty=0,
+                    sizing__isnull=False,
+                    ord_status__in=[OrdStatus.INITIALIZED, OrdStatus.DENIED],
+                ),
+                name="order_qty_positive",
+            ),
             models.CheckConstraint(condition=Q(cum_qty__gte=0), name="order_cum_qty_not_negative"),
             models.CheckConstraint(condition=Q(leaves_qty__gte=0), name="order_leaves_qty_not_negative"),
             models.CheckConstraint(
@@ -113,6 +193,12 @@ class Order(models.Model):
                 condition=Q(ord_type__in=["STOP", "STOP_LIMIT"], stop_px__isnull=False, stop_px__gt=0)
                 | (~Q(ord_type__in=["STOP", "STOP_LIMIT"]) & Q(stop_px__isnull=True)),
                 name="order_stop_px_fits_ord_type",
+            ),
+            models.CheckConstraint(
+                condition=Q(ord_type="TRAILING_STOP", trail_offset__gt=0, trail_percent__isnull=True)
+                | Q(ord_type="TRAILING_STOP", trail_offset__isnull=True, trail_percent__gt=0)
+                | (~Q(ord_type="TRAILING_STOP") & Q(trail_offset__isnull=True, trail_percent__isnull=True)),
+                name="order_trail_fits_ord_type",
             ),
             models.UniqueConstraint(
                 fields=["user", "idempotency_key"],
@@ -142,4 +228,10 @@ class Order(models.Model):
         triggers: list[pgtrigger.Trigger] = order_triggers()
 
     def __str__(self) -> str:
-        return f"{self.side} {self.order_qty.normalize():f} {self.symbol}"
+        quantity = f"{self.order_qty.normalize():f}" if self.order_qty else "unsized"
+        return f"{self.side} {quantity} {self.symbol}"
+
+    @property
+    def needs_sizing(self) -> bool:
+        """Say whether it must be sized by its rule before it is sent."""
+        return self.sizing is not None and "used" not in self.sizing

@@ -31,6 +31,22 @@ class Position(models.Model):
     )
     booked_at = models.DateTimeField(null=True, blank=True, help_text="The time of the newest fill in it.")
     booked_exec_id = models.CharField(max_length=64, blank=True)
+    # What it was worth when it was last looked at; empty when flat. Never part of the books above.
+    mark_px = models.DecimalField(
+        max_digits=24, decimal_places=10, null=True, blank=True, help_text="The middle of bid and ask."
+    )
+    market_value = models.DecimalField(max_digits=60, decimal_places=18, null=True, blank=True)
+    unrealized_pnl = models.DecimalField(max_digits=60, decimal_places=18, null=True, blank=True)
+    unrealized_pct = models.DecimalField(max_digits=40, decimal_places=4, null=True, blank=True)
+    quote_time = models.DateTimeField(null=True, blank=True, help_text="Of the quote that it is valued at.")
+    valued_at = models.DateTimeField(null=True, blank=True)
+    protected = models.BooleanField(
+        default=False,
+        help_text="An entry came with protective exits; stays until it is flat and nothing rests.",
+    )
+    stale_since = models.DateTimeField(
+        null=True, blank=True, help_text="Since when an exit rule has waited for a fresh quote."
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

@@ -6,6 +6,7 @@ from django.db.models import Q
 
 from brokers.ids import new_id
 from brokers.models import BrokerAccount
+from orders.models.exit_reason import ExitReason
 from orders.models.order import Order, Source
 from orders.models.strategy import Strategy
 
@@ -26,11 +27,6 @@ class Trade(models.Model):
         LONG = "LONG", "Long"
         SHORT = "SHORT", "Short"
 
-    class ExitReason(models.TextChoices):
-        SIGNAL = "SIGNAL", "Its strategy's exit"
-        MANUAL_EXIT = "MANUAL_EXIT", "Closed by hand"
-        REVERSED = "REVERSED", "Reversed by an entry on the other side"
-
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="trades")
     account = models.ForeignKey(BrokerAccount, models.PROTECT, related_name="trades")
@@ -47,6 +43,13 @@ class Trade(models.Model):
     realized_pnl = models.DecimalField(max_digits=60, decimal_places=18, default=0)
     fees = models.DecimalField(max_digits=60, decimal_places=18, default=0)
     exit_reason = models.CharField(max_length=32, choices=ExitReason, blank=True)
+    best_mark_px = models.DecimalField(
+        max_digits=24,
+        decimal_places=10,
+        null=True,
+        blank=True,
+        help_text="The best price that it was valued at since its first fill.",
+    )
     opened_by = models.CharField(max_length=64, blank=True, help_text="The exec id of its first fill.")
     ordered_at = models.DateTimeField()
     opened_at = models.DateTimeField(null=True, blank=True)

@@ -27,3 +27,21 @@ def value(position: PositionState, mark: Decimal, multiplier: Decimal = Decimal(
         basis = abs(position.cost * multiplier)
         pct = (100 * unrealized / basis).quantize(PCT_PLACES) if basis else None
         return Valuation(market_value, unrealized, pct)
+
+
+def is_usable(bid_px: Decimal | None, ask_px: Decimal | None) -> bool:
+    """Say whether a quote can be valued at: a side at least, none of them zero or below, and not crossed."""
+    sides = [side for side in (bid_px, ask_px) if side is not None]
+    if not sides or any(not side.is_finite() or side <= 0 for side in sides):
+        return False
+    return bid_px is None or ask_px is None or bid_px <= ask_px
+
+
+def mark_of(bid_px: Decimal | None, ask_px: Decimal | None) -> Decimal | None:
+    """Return the price to value at: the middle, or the one side that there is; None without a usable quote."""
+    if not is_usable(bid_px, ask_px):
+        return None
+    if bid_px is None or ask_px is None:
+        return ask_px if bid_px is None else bid_px
+    with localcontext(EXACT):
+        return (bid_px + ask_px) / 2

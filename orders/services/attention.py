@@ -17,8 +17,12 @@ FOR_A_PERSON = (
     AttentionItem.Kind.DUPLICATE_AT_BROKER,
     AttentionItem.Kind.DENIED_BUT_SENT,
     AttentionItem.Kind.BROKER_COUNTS_LESS,
+    AttentionItem.Kind.UNPROTECTED,
+    AttentionItem.Kind.OVERCLOSED,
+    AttentionItem.Kind.REVERSAL_ABORTED,
+    AttentionItem.Kind.POSITION_DIFFERS,
 )
-"""What no report of a broker's settles."""
+"""What no report about the order itself settles."""
 
 
 class ReasonRequiredError(ValueError):

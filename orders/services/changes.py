@@ -10,8 +10,10 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from brokers.types import PositionEffect
-from orders.models import Execution, Order, OrderEvent, OrderRequest
+from brokers.types import OrdStatus, PositionEffect
+from orders.models import Errand, Execution, Leg, Order, OrderEvent, OrderRequest, Position
+from orders.protection import shared_event
+from orders.services.errands import tend_if_waited_for, write_errand
 from orders.services.following import next_check
 from orders.services.journal import cancel_unopened
 from orders.services.leases import Fence
@@ -56,6 +58,7 @@ class Origin:
 # Written out, since every step of an order begins with it: the ORM takes longer to write it than PostgreSQL to answer.
 ORDER_COLUMNS = ", ".join(field.column or "" for field in Order._meta.concrete_fields)
 """By name: a statement that is prepared as ``*`` fails from the moment at which a migration adds a column."""
+LOCK_SENT_WITH = f"SELECT {ORDER_COLUMNS} FROM orders_order WHERE sent_with_id = %s FOR NO KEY UPDATE"  # noqa: S608 - names of our own columns
 LOCK_ORDER = f"SELECT {ORDER_COLUMNS} FROM orders_order WHERE id = %s FOR NO KEY UPDATE"  # noqa: S608 - names of our own columns
 
 
@@ -64,6 +67,11 @@ def lock_order(order_id: uuid.UUID) -> Order:
     for order in Order.objects.raw(LOCK_ORDER, [order_id]):
         return order
     raise Order.DoesNotExist(f"no order {order_id}")
+
+
+def lock_sent_with(order: Order) -> Order | None:
+    """Return the stop of the OCO that this order is sent for, its row locked; None where there is none."""
+    return next(iter(Order.objects.raw(LOCK_SENT_WITH, [order.id])), None)
 
 
 def state_of(order: Order) -> OrderState:
@@ -80,6 +88,7 @@ class Change:
         self.order = order
         self.changed = False
         self.answered: tuple[uuid.UUID, ...] = ()  # requests about the order that ``save`` found answered
+        self.tends = False  # ``save`` has written an errand: the worker has to look at the position
         self._origin = origin
         self._was, self._had_ended = order.ord_status, order.ended
         self._state = state_of(order)
@@ -135,11 +144,55 @@ class Change:
             OrderEvent.objects.bulk_create(self._events)
         if self.changed or self._columns or keep_following or self.order.next_check_at != was_due:
             self.order.save(update_fields=[*PROJECTED, *self._columns])
+        protected = False
         if self._executions:
             plain = [fill.exec_id for fill in self._state.fills if not fill.supersedes]
-            book_executions(self.order, self._executions, plain)
-        if self.order.ended and not self._had_ended and self.order.position_effect == PositionEffect.OPEN:
+            protected = book_executions(self.order, self._executions, plain).protected
+        if self.order.leg == Leg.TAKE_PROFIT and self.changed:
+            self._carry_along()
+        if self.order.ended and not self._had_ended:
+            self._end()
+        if protected or self._concerns_protection():
+            self._have_tended()
+
+    def _end(self) -> None:
+        """Do what an order's end brings: others of its place may have waited for it, or its trade never begins."""
+        if self.order.position_effect == PositionEffect.OPEN:
             cancel_unopened(self.order)
+        if self.order.position_effect == PositionEffect.CLOSE or self._had_requests:
+            self.tends = tend_if_waited_for(self.order)
+
+    def _carry_along(self) -> None:
+        """Have the stop of an OCO share what happens to the order that it is sent with."""
+        stop = lock_sent_with(self.order)
+        event = shared_event(self._state, state_of(stop)) if stop is not None else None
+        if stop is None or event is None:
+            return
+        change = Change(stop, self._origin)
+        names = ("attempt", "epoch", "submitted_at", "eligible_at", "reason", "text")
+        change.set(**{name: getattr(self.order, name) for name in names})
+        change.apply(event, at=timezone.now())
+        change.save()
+
+    def _concerns_protection(self) -> bool:
+        """Say whether a protective exit has moved, or an exit has ended beside which there were to be none.
+
+        An order of neither kind pays nothing for this; an exit that was filled, nothing either: its place knows.
+        """
+        order = self.order
+        if order.leg:
+            moved = order.ord_status != self._was or bool(self._executions or self.answered)
+            return moved and order.ord_status not in (OrdStatus.INITIALIZED, OrdStatus.SUBMITTED)
+        ended = order.ended and not self._had_ended and not self._executions
+        if not ended or order.position_effect != PositionEffect.CLOSE:
+            return False
+        place = Position.objects.filter(account=order.account_id, symbol=order.symbol, protected=True)
+        return place.exists()
+
+    def _have_tended(self) -> None:
+        order, kind = self.order, Errand.Kind.TEND_POSITION
+        write_errand(user_id=order.user_id, account_id=order.account_id, kind=kind, symbol=order.symbol)
+        self.tends = True
 
     def _project_requests(self) -> None:
         """Have the requests' rows say what the order's state says of them. The order's row is locked before theirs."""

@@ -32,6 +32,8 @@ class Fleet:
     idle: int = 0
     """Workers in the pool."""
     workers: int = 0
+    most: int = 0
+    """Workers that it may have."""
     target: int = 0
     """Idle workers that it keeps ready."""
     short_seconds: int = 0
@@ -61,6 +63,11 @@ def live_fleets() -> list[Fleet]:
         Fleet(row.name, **{name: value for name, value in row.data.items() if name in known})
         for row in rows.order_by("name")
     ]
+
+
+def room_in_fleets() -> int:
+    """Return how many workers more the fleets may have than they have."""
+    return sum(max(fleet.most - fleet.workers, 0) for fleet in live_fleets())
 
 
 def end_fleet(*, name: str) -> None:

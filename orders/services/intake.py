@@ -4,28 +4,25 @@ import datetime as dt
 import uuid
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 from django.db import IntegrityError, connection, transaction
-from django.utils import timezone
 
-from brokers.ids import cl_ord_id_of, new_id
+from brokers.ids import new_id
 from brokers.models import BrokerAccount
-from brokers.types import OrdStatus, PositionEffect, TimeInForce
 from failpoints import failpoint
 from orders.intake.alert import Alert
 from orders.intake.order_request import OrderRequest
 from orders.intake.sizing import SizingCode, SizingError
 from orders.models import Order, Signal, Source, Strategy, Trader
+from orders.protection import protection_of, protection_to_dict
 from orders.selectors import first_order_of
-from orders.services.changes import Change, Origin, project, write_event
-from orders.services.closed_markets import closed_market, hold_back
-from orders.services.following import next_check
-from orders.services.journal import record_entry
-from orders.services.quantities import entry_quantity, exit_quantity
+from orders.services.new_orders import Provenance, write_order
+from orders.services.quantities import entry_quantity, exit_quantity, part_to_close
 from orders.services.quotas import QuotaExceeded, spend_quota
 from orders.services.retrying import retried
+from orders.services.sizing import Plan, plan_entry
 from orders.services.statements import limit_statements
-from orders.state import OrderState
 
 
 class AlreadyRecorded(Exception):
@@ -56,24 +53,18 @@ def record_alert(
         limit_statements(statement_timeout_ms)
         signal = _write_signal(strategy, alert, replay_key, received_at)
         if alert.is_exit:
-            quantities = _closable(accounts, alert)
+            plans = _closable(accounts, alert, strategy.exit_percent)
         else:
             spend_quota(trader=trader, count=len(accounts), now=received_at)
-            quantities = [
-                (account, entry_quantity(account, alert.quantity, strategy.default_quantity))
-                for account in accounts
-            ]
+            plans = [(account, plan_entry(account, strategy, alert)) for account in accounts]
+        provenance = Provenance(
+            source=Source.WEBHOOK, received_at=received_at, strategy=strategy, signal=signal
+        )
+        columns = _protected(alert, places_targets=strategy.places_targets)
+        columns["closes_whole"] = _closes_whole(alert, strategy.exit_percent)
         orders = [
-            _write_order(
-                alert,
-                account,
-                quantity,
-                source=Source.WEBHOOK,
-                received_at=received_at,
-                strategy=strategy,
-                signal=signal,
-            )
-            for account, quantity in quantities
+            write_order(alert, account, plan.order_qty, provenance, sizing=plan.sizing, **columns)
+            for account, plan in plans
         ]
         failpoint("record.before_commit")
     failpoint("record.after_commit")
@@ -103,16 +94,16 @@ def record_order(
                 quantity = exit_quantity(account, request.symbol, request.side, request.quantity)
             else:
                 spend_quota(trader=trader, count=1, now=received_at)
-                quantity = entry_quantity(account, request.quantity, None)
-            order = _write_order(
-                request,
-                account,
-                quantity,
+                quantity = entry_quantity(account, request.symbol, request.side, request.quantity)
+            provenance = Provenance(
                 source=source,
                 received_at=received_at,
                 idempotency_key=idempotency_key,
                 request_digest=request_digest,
             )
+            columns = _protected(request, places_targets=True)
+            columns["closes_whole"] = request.is_exit and request.quantity is None
+            order = write_order(request, account, quantity, provenance, **columns)
             failpoint("record.before_commit")
     except (IntegrityError, QuotaExceeded, SizingError):
         first = Order.objects.filter(user=trader.user_id, idempotency_key=idempotency_key).first()
@@ -168,73 +159,32 @@ def _write_signal(strategy: Strategy, alert: Alert, replay_key: str, received_at
     return signal
 
 
-def _closable(accounts: Sequence[BrokerAccount], alert: Alert) -> list[tuple[BrokerAccount, Decimal]]:
-    """Return what the alert closes in each account that has something to close; having nothing is no error."""
-    requested = None if alert.operation.closes_whole else alert.quantity
-    quantities = []
+def _protected(asked: Alert | OrderRequest, *, places_targets: bool) -> dict[str, Any]:
+    """Return the columns that say by which exits an entry is to be protected."""
+    protection = protection_of(asked, places_targets=places_targets)
+    return {} if protection is None else {"protection": protection_to_dict(protection)}
+
+
+def _closes_whole(alert: Alert, percent: Decimal | None) -> bool:
+    """Say whether an alert closes all there is at its turn; ``percent``: what the strategy closes else."""
+    return alert.operation.closes_whole or (alert.is_exit and alert.quantity is None and percent is None)
+
+
+def _closable(
+    accounts: Sequence[BrokerAccount], alert: Alert, percent: Decimal | None
+) -> list[tuple[BrokerAccount, Plan]]:
+    """Return what the alert closes in each account that has something to close; having nothing is no error.
+
+    ``percent`` of the position counts where the alert neither names a quantity nor closes the whole.
+    """
+    plans = []
     for account in accounts:
+        requested = None if alert.operation.closes_whole else alert.quantity
+        if requested is None and percent is not None and not alert.operation.closes_whole:
+            requested = part_to_close(account, alert.symbol, alert.side, percent)
         try:
-            quantities.append((account, exit_quantity(account, alert.symbol, alert.side, requested)))
+            plans.append((account, Plan(exit_quantity(account, alert.symbol, alert.side, requested))))
         except SizingError as error:
             if error.code is not SizingCode.NOTHING_TO_CLOSE:
                 raise
-    return quantities
-
-
-def _write_order(
-    asked: Alert | OrderRequest,
-    account: BrokerAccount,
-    order_qty: Decimal,
-    *,
-    source: Source,
-    received_at: dt.datetime,
-    strategy: Strategy | None = None,
-    signal: Signal | None = None,
-    idempotency_key: str | None = None,
-    request_digest: str = "",
-) -> Order:
-    order_id = new_id()
-    now = timezone.now()
-    order = Order(
-        id=order_id,
-        cl_ord_id=cl_ord_id_of(order_id),
-        working_cl_ord_id=cl_ord_id_of(order_id),
-        user_id=account.user_id,
-        account=account,
-        strategy=strategy,
-        signal=signal,
-        source=source,
-        simulation=account.simulation,
-        idempotency_key=idempotency_key,
-        request_digest=request_digest,
-        symbol=asked.symbol,
-        side=asked.side,
-        ord_type=asked.ord_type,
-        # DAY where the sender leaves it open: what every broker takes, for fractions too.
-        time_in_force=asked.time_in_force or TimeInForce.DAY,
-        order_qty=order_qty,
-        price=asked.price,
-        stop_px=asked.stop_px,
-        position_effect=asked.position_effect,
-        ord_status=OrdStatus.INITIALIZED,
-        received_at=received_at,
-        recorded_at=now,
-    )
-    project(order, OrderState(order_qty))
-    order.next_check_at = next_check(order, now)
-    order.save(force_insert=True)
-    origin = Origin("web", stages={"received": received_at, "recorded": now})
-    write_event(order, kind="Recorded", at=now, origin=origin, data={"order_qty": str(order_qty)})
-    if order.position_effect == PositionEffect.OPEN:
-        record_entry(order)
-    _check_market(order, now)
-    return order
-
-
-def _check_market(order: Order, now: dt.datetime) -> None:
-    """Deny an entry whose market is closed, or have it wait for the opening; an exit is sent whenever it comes."""
-    closed = closed_market(order, now)
-    if closed is not None:
-        change = Change(order, Origin("web"))
-        hold_back(change, closed, until=closed.opens_at, at=now)
-        change.save()
+    return plans

@@ -11,11 +11,11 @@ from django.db import connection
 
 from brokers.ids import new_id
 from brokers.types import PositionEffect, Side
-from orders.models import Order, Position, Source, Trade, TradeOrder
+from orders.models import ExitReason, Order, Position, Source, Trade, TradeOrder
 from orders.positions import Books, Leg, RoundTrip, TripSide
 
-# One round trip on every recording's way: nothing where the entry adds to a position, else the trade that waits for
-# its first fill already, else a new one.
+# One round trip on every recording's way, which also tells of a halt. Nothing is begun where the entry adds to a
+# position, else it joins the trade that waits for its first fill already, else a new one.
 RECORD_ENTRY = """
 WITH held AS (
     SELECT FROM orders_position
@@ -31,10 +31,12 @@ WITH held AS (
         0, 0, 0, 0, 0, 0, '', '', %(at)s
     WHERE NOT EXISTS (SELECT FROM held) AND NOT EXISTS (SELECT FROM waiting)
     RETURNING id
+), joined AS (
+    INSERT INTO orders_tradeorder (trade_id, order_id, role, qty)
+    SELECT id, %(order)s, 'ENTRY', 0 FROM (SELECT id FROM waiting UNION ALL SELECT id FROM begun) AS trade
+    WHERE NOT EXISTS (SELECT FROM held)
 )
-INSERT INTO orders_tradeorder (trade_id, order_id, role, qty)
-SELECT id, %(order)s, 'ENTRY', 0 FROM (SELECT id FROM waiting UNION ALL SELECT id FROM begun) AS trade
-WHERE NOT EXISTS (SELECT FROM held)
+SELECT EXISTS (SELECT FROM orders_accounthalt WHERE account_id = %(account)s AND lifted_at IS NULL)
 """
 
 # A trade that no fill has opened is over with the last of its entries. (Its row may say ORDERED although the order
@@ -54,8 +56,11 @@ ON CONFLICT (trade_id, order_id, role) DO UPDATE SET qty = orders_tradeorder.qty
 """
 
 
-def record_entry(order: Order) -> None:
-    """Begin a trade with a recorded entry; where it adds to a position or to a trade begun before, join that."""
+def record_entry(order: Order) -> bool:
+    """Begin a trade with a recorded entry; where it adds to a position or to a trade begun before, join that.
+
+    Returns whether the account's entries are halted, which costs no round trip of its own.
+    """
     values: dict[str, Any] = {
         "id": new_id(),
         "order": order.id,
@@ -70,6 +75,7 @@ def record_entry(order: Order) -> None:
     }
     with connection.cursor() as cursor:
         cursor.execute(RECORD_ENTRY, values)
+        return bool(cursor.fetchone()[0])
 
 
 def cancel_unopened(order: Order) -> None:
@@ -173,7 +179,7 @@ def _take_back(row: Trade) -> None:
     """Leave a trade behind that never was: its fills were busted, or belong to another."""
     row.status = Trade.Status.CANCELED
     row.entry_qty = row.entry_amount = row.exit_qty = row.exit_amount = row.realized_pnl = row.fees = 0
-    row.opened_at, row.opened_by, row.exit_reason = None, "", ""
+    row.opened_at, row.opened_by, row.exit_reason, row.best_mark_px = None, "", "", None
     row.save()
 
 
@@ -183,9 +189,9 @@ def _add_leg(row: Trade, leg: Leg) -> None:
 
 
 def _exit_reason(order: Order) -> str:
-    if order.position_effect == PositionEffect.OPEN:
-        return Trade.ExitReason.REVERSED
-    return Trade.ExitReason.SIGNAL if order.source == Source.WEBHOOK else Trade.ExitReason.MANUAL_EXIT
+    if order.source == Source.EXTERNAL:
+        return ExitReason.MANUAL_EXIT  # whatever it was meant to be: nobody here has asked for it
+    return ExitReason.REVERSED if order.position_effect == PositionEffect.OPEN else order.exit_reason
 
 
 def _side_opened_by(order: Order) -> str:

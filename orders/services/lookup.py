@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from brokers.base import BrokerAdapter
 from brokers.errors import NotSent, OutcomeUnknown
-from brokers.types import ExecType, ExecutionReport, PositionEffect
+from brokers.types import ExecType, ExecutionReport, OrdStatus, PositionEffect
 from failpoints import failpoint
 from orders.models import AttentionItem, Order
 from orders.services.adoption import adopt_wished, wished_adoption
@@ -34,6 +34,8 @@ def look_up_order(order: Order, *, adapter: BrokerAdapter, fence: Fence) -> Appl
 
     Returns what was applied, or None. Safe to call at any time.
     """
+    if order.sent_with is not None:
+        return _look_up_stop(order, order.sent_with, adapter=adapter, fence=fence)
     wish = wished_adoption(order)
     if wish is not None:
         return adopt_wished(order, wish, adapter=adapter, fence=fence)
@@ -53,6 +55,24 @@ def look_up_order(order: Order, *, adapter: BrokerAdapter, fence: Fence) -> Appl
         note_check(order.id, "the broker does not have it yet")  # what was sent last may still be on its way
     else:
         _send_again(order, fence)
+    return None
+
+
+def _look_up_stop(order: Order, main: Order, *, adapter: BrokerAdapter, fence: Fence) -> Applied | None:
+    """Look for the stop of an OCO by way of the order that it was sent with: the broker has chosen its id."""
+    if main.ord_status == OrdStatus.SUBMITTED:
+        look_up_order(main, adapter=adapter, fence=fence)
+    else:
+        failpoint("lookup.stop.before")
+        try:
+            report = adapter.get_order_by_broker_id(main.broker_order_id) if main.broker_order_id else None
+        except (OutcomeUnknown, NotSent) as error:
+            note_check(order.id, f"look-up failed: {error}"[:200])
+            return None
+        if report is not None:
+            apply_execution_reports([report], account_id=order.account_id, origin=Origin("lookup", fence))
+        failpoint("lookup.stop.applied")
+    note_check(order.id, "")
     return None
 
 

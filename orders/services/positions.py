@@ -12,39 +12,42 @@ from brokers.types import Side
 from orders.models import Execution, Order, Position, Trade
 from orders.positions import Books, ExecutionRow, Fill, PositionState, book, fold, surviving
 from orders.services.journal import open_trade_of, rewrite_trips, trip_of, write_trips
+from orders.services.marks import MARK_COLUMNS, follow_books
 
 # The row is made where it is not there yet, and locked either way.
 LOCK_POSITION = """
 INSERT INTO orders_position
-    (user_id, account_id, symbol, qty, cost, realized_pnl, fees, cash, booked_exec_id, updated_at)
-VALUES (%s, %s, %s, 0, 0, 0, 0, 0, '', now())
+    (user_id, account_id, symbol, qty, cost, realized_pnl, fees, cash, booked_exec_id, protected, updated_at)
+VALUES (%s, %s, %s, 0, 0, 0, 0, 0, '', false, now())
 ON CONFLICT (account_id, symbol) DO UPDATE SET symbol = excluded.symbol
 RETURNING *
 """
 STATE = ("qty", "cost", "realized_pnl", "fees", "cash")
 
 
-def book_executions(order: Order, executions: Sequence[Execution], plain: Iterable[str]) -> None:
-    """Book executions of a locked order that were recorded just now.
+def book_executions(order: Order, executions: Sequence[Execution], plain: Iterable[str]) -> Position:
+    """Book executions of a locked order that were recorded just now; return the position, locked.
 
     ``plain`` are the exec ids of fills that count as they came. Such a fill, where it is newer than all that is
     booked, is added. Whatever else came (a correction, a bust, a late fill) has position and journal made anew from
     all executions: the books are the same in whatever order these come.
     """
     position = lock_position(order.user_id, order.account_id, order.symbol)
+    position.protected = position.protected or order.protection is not None
     trade = open_trade_of(position)
     if position.qty and trade is None:
         make_anew(position)
-        return
+        return position
     books, counted = _load(position, trade), frozenset(plain)
     for execution in executions:
         fill = fill_of(execution) if execution.exec_id in counted else None
         if fill is None or not books.is_followed_by(fill):
             make_anew(position)
-            return
+            return position
         books = book(books, fill)
     _save(position, books)
     write_trips(order, trade, books)
+    return position
 
 
 def lock_position(user_id: int, account_id: uuid.UUID, symbol: str) -> Position:
@@ -101,7 +104,11 @@ def _save(position: Position, books: Books) -> None:
     for name in STATE:
         setattr(position, name, getattr(books.position, name))
     position.booked_at, position.booked_exec_id = books.last or (None, "")
-    position.save(update_fields=[*STATE, "booked_at", "booked_exec_id", "updated_at"])
+    columns = [*STATE, "booked_at", "booked_exec_id", "protected", "updated_at"]
+    if position.valued_at is not None:
+        follow_books(position)
+        columns += MARK_COLUMNS
+    position.save(update_fields=columns)
 
 
 def _row_of(execution: Execution) -> ExecutionRow:

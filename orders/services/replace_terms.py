@@ -1,5 +1,6 @@
 """What a replace may ask of an order, given the order as it stands."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from brokers.types import OrdType, PositionEffect, Side
@@ -7,6 +8,7 @@ from orders.intake.fields import BadValue, FieldCode, FieldError
 from orders.intake.pricing import TAKES_PRICE, TAKES_STOP, to_price, to_quantity
 from orders.intake.replace_request import InvalidRequest, ReplaceTerms
 from orders.models import Order
+from orders.services.instruments import fit_prices
 from orders.services.quantities import closable_quantity, lot_step
 
 
@@ -28,6 +30,19 @@ def check_replace_terms(order: Order, terms: ReplaceTerms) -> None:
         raise InvalidRequest(errors)
 
 
+def fit_terms(order: Order, terms: ReplaceTerms) -> ReplaceTerms:
+    """Round the prices to the tick, in the direction that is safe for the trader, as those of a new order are."""
+    fitted = fit_prices(
+        order.account,
+        order.symbol,
+        side=Side(order.side),
+        effect=PositionEffect(order.position_effect),
+        price=terms.price,
+        stop_px=terms.stop_px,
+    )
+    return replace(terms, price=fitted.price, stop_px=fitted.stop_px)
+
+
 def _check_quantity(order: Order, quantity: Decimal) -> None:
     to_quantity(f"{quantity:f}")  # the range and the decimals of any order
     if quantity <= order.cum_qty:
@@ -35,7 +50,7 @@ def _check_quantity(order: Order, quantity: Decimal) -> None:
         raise BadValue(FieldCode.OUT_OF_RANGE, f"must be above the {filled} that are filled")
     if order.position_effect == PositionEffect.CLOSE:
         _check_closable(order, quantity)
-    elif quantity % (step := lot_step(order.account)):
+    elif quantity % (step := lot_step(order.account, order.symbol, Side(order.side))):
         raise BadValue(FieldCode.TOO_PRECISE, f"must be a multiple of {step:f}")
 
 

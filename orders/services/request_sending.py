@@ -13,6 +13,7 @@ a cancel of a canceled order and a replace of a replaced one are refused. Still 
 
 import datetime as dt
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -28,6 +29,7 @@ from orders.services.attention import open_item
 from orders.services.changes import Change, Origin, lock_order, state_of
 from orders.services.executions import Applied, apply_execution_reports
 from orders.services.leases import Fence, LeaseLost, hold_lease
+from orders.services.refusals import refusal_columns, waiting_columns
 from orders.services.retrying import retried
 from orders.services.submission import ALARMING_ATTEMPTS, backoff_seconds, cancel_unsent
 from orders.state import (
@@ -74,7 +76,10 @@ def send_request(
         return refuse_request(sending, error, fence=fence, sent_at=sent_at)
     except NotSent as error:
         wait = max(error.retry_after_seconds, backoff_seconds(sending.attempt))
-        return take_back_request(request_id, sending.attempt, str(error), wait_seconds=wait, fence=fence)
+        told = waiting_columns(error, timezone.now() + dt.timedelta(seconds=wait))
+        return take_back_request(
+            request_id, sending.attempt, str(error), wait_seconds=wait, fence=fence, told=told
+        )
     except LeaseLost as error:
         take_back_request(request_id, sending.attempt, str(error), wait_seconds=0, fence=fence)
         raise
@@ -134,9 +139,8 @@ def refuse_request(
             refused = CancelRejected if request.kind == Kind.CANCEL else ReplaceRejected
             change.apply(refused(request.cl_ord_id, reason=error.reason[:200]), at=now)
             _save_and_check_soon(change, now)
-            OrderRequest.objects.filter(pk=request.pk).update(
-                reason="REFUSED_BY_BROKER", text=error.reason[:500]
-            )
+            told = refusal_columns(order, error.code, error.reason)
+            OrderRequest.objects.filter(pk=request.pk).update(**told)
         failpoint("report.before_commit")
     failpoint("report.after_commit")
     return Applied(order, change.changed, False, change.answered)
@@ -144,10 +148,17 @@ def refuse_request(
 
 @retried
 def take_back_request(
-    request_id: uuid.UUID, attempt: int, why: str, *, wait_seconds: float, fence: Fence
+    request_id: uuid.UUID,
+    attempt: int,
+    why: str,
+    *,
+    wait_seconds: float,
+    fence: Fence,
+    told: Mapping[str, str] | None = None,
 ) -> Applied:
     """Take back a sending that provably did not happen, or that the broker does not have; sent again when due.
 
+    ``told`` are the request's columns that say to the trader what it waits for.
     It needs no lease, since it only states a fact; an attempt that has begun since is not touched.
     """
     order_id = OrderRequest.objects.values_list("order", flat=True).get(pk=request_id)
@@ -157,6 +168,8 @@ def take_back_request(
         change = Change(order, Origin("worker", fence))
         if request.status == Status.SENT and request.attempt == attempt and not order.ended:
             _take_back(change, request, why, wait_seconds=wait_seconds)
+            if told:
+                OrderRequest.objects.filter(pk=request.pk).update(**told)
         failpoint("undo.before_commit")
     failpoint("undo.after_commit")
     return Applied(order, change.changed, False, change.answered)
@@ -271,7 +284,9 @@ def _is_ready(request: OrderRequest, order: Order) -> bool:
     state = state_of(order)
     if request.kind == Kind.CANCEL:
         return state.at_broker and bool(order.broker_order_id)
-    return state.phase is Phase.NEW and bool(order.broker_order_id) and not state.open_requests
+    # The stop of an OCO is held as long as its target works, and can be changed all the same.
+    works = state.phase is Phase.NEW or (order.sent_with_id is not None and state.at_broker)
+    return works and bool(order.broker_order_id) and not state.open_requests
 
 
 def _wait(request: OrderRequest, order: Order, now: dt.datetime, fence: Fence) -> Applied | None:

@@ -26,10 +26,10 @@ from brokers.ids import cl_ord_id_of, new_id
 from brokers.types import OrdStatus, OrdType
 from failpoints import failpoint
 from orders.intake.replace_request import ReplaceTerms
-from orders.models import Order, OrderRequest, OrderRequestKey
+from orders.models import Order, OrderRequest, OrderRequestKey, Source
 from orders.services.asking import Asked, KeyUsedElsewhere, hold_key, request_of_key
 from orders.services.changes import Change, Origin, write_event
-from orders.services.replace_terms import check_replace_terms
+from orders.services.replace_terms import check_replace_terms, fit_terms
 from orders.services.statements import limit_statements
 from orders.state import Denied
 
@@ -160,7 +160,8 @@ def _replace(order: Order, asked: Asked, *, terms: ReplaceTerms) -> Recorded:
     if _open_request(order, OrderRequest.Kind.REPLACE):
         raise RequestRefused(Refusal.REPLACE_OPEN, "An earlier replace is not answered yet.", order)
     check_replace_terms(order, terms)
-    return _hand_in(order, _new_request(order, asked, OrderRequest.Kind.REPLACE, terms))
+    fitted = fit_terms(order, terms)
+    return _hand_in(order, _new_request(order, asked, OrderRequest.Kind.REPLACE, fitted))
 
 
 def _refuse_ended(order: Order) -> None:
@@ -246,4 +247,7 @@ def _event_data(request: OrderRequest) -> dict[str, Any]:
 
 
 def _origin(request: OrderRequest) -> Origin:
-    return Origin("web", stages={"received": request.received_at, "recorded": request.recorded_at})
+    return Origin(
+        "worker" if request.source == Source.DESK else "web",
+        stages={"received": request.received_at, "recorded": request.recorded_at},
+    )

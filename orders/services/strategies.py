@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 
@@ -25,6 +27,19 @@ def resume_strategy(*, user: AbstractBaseUser, strategy_id: uuid.UUID) -> Strate
     user has none of this id.
     """
     return _set_paused(user, strategy_id, paused=False)
+
+
+def set_sizing(*, user: AbstractBaseUser, strategy_id: uuid.UUID, sizing: Mapping[str, Any]) -> Strategy:
+    """Set how much the strategy trades, column by column; what is recorded already keeps the rule that it has.
+
+    Raises ``Strategy.DoesNotExist`` where the user has none of this id, ``IntegrityError`` for a rule that makes no
+    sense.
+    """
+    strategy = Strategy.objects.get(pk=strategy_id, user=user.pk)
+    for name, value in sizing.items():
+        setattr(strategy, name, value)
+    strategy.save(update_fields=list(sizing))
+    return strategy
 
 
 def _set_paused(user: AbstractBaseUser, strategy_id: uuid.UUID, *, paused: bool) -> Strategy:

@@ -10,7 +10,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -30,6 +30,7 @@ from brokers.types import (
     TimeInForce,
 )
 from failpoints import failpoint
+from orders.intake.sizing import SizingError
 from orders.models import AttentionItem, Order, OrderRequest
 from orders.services.attention import open_item
 from orders.services.changes import Change, Origin, change_order, lock_order, write_event
@@ -40,13 +41,21 @@ from orders.services.closed_markets import (
     hold_back,
     queues_for_open,
 )
+from orders.services.drift import DRIFT_HALT, DRIFT_TEXT
 from orders.services.executions import Applied, apply_execution_reports
 from orders.services.leases import Fence, LeaseLost, hold_lease
+from orders.services.legs import still_closes, stop_sent_with
+from orders.services.refusals import refusal_columns, waiting_columns
 from orders.services.repeating import repeats_too_late
 from orders.services.retrying import retried
-from orders.state import Denied, Rejected, Submitted
+from orders.services.sizing import settle_entry
+from orders.services.sizing_facts import SizingFacts
+from orders.services.turns import is_reversing, lock_for_sending, put_off, turn_of
+from orders.state import Denied, Rejected, Resized, Submitted
 from orders.state import NotSent as NotSentEvent
+from orders.turns import Clear, NothingToClose, Turn
 
+NOTHING_TO_CLOSE = "NOTHING_TO_CLOSE"
 MAX_BACKOFF_SECONDS = 30.0
 ALARMING_ATTEMPTS = 4
 
@@ -69,15 +78,18 @@ def submit_order(
     before_send: BeforeSend,
     heard: Callable[[], Sequence[ExecutionReport]],
     dequeued_at: dt.datetime,
+    facts: SizingFacts | None = None,
 ) -> Applied | None:
     """Send one recorded order and apply the answer; None where it was not to be sent after all.
+
+    ``facts`` are what an order that is still to be sized is sized by.
 
     ``before_send`` is called right before the first byte leaves and raises ``LeaseLost`` to forbid it. ``heard``
     gives what the broker's stream has told of this order meanwhile, so that one transaction takes in both.
     Raises ``LeaseLost`` where another process acts for the trader now.
     """
     failpoint("submit.before")
-    sending = begin_submission(order_id, fence=fence, dequeued_at=dequeued_at)
+    sending = begin_submission(order_id, fence=fence, dequeued_at=dequeued_at, facts=facts)
     if not isinstance(sending, Sending):
         return sending
     sent_at = timezone.now()
@@ -93,9 +105,9 @@ def submit_order(
     except MarketClosed as error:
         return meet_closed_market(sending, error, fence=fence)
     except NotSent as error:
-        undo_submission(
-            order_id, sending.attempt, str(error), eligible_at=_eligible_at(sending, error), fence=fence
-        )
+        due = _eligible_at(sending, error)
+        told = waiting_columns(error, due)
+        undo_submission(order_id, sending.attempt, str(error), eligible_at=due, fence=fence, told=told)
         if isinstance(error, CredentialsRefused):
             _report_credentials(sending, error)
         return None
@@ -119,47 +131,99 @@ def _repeats_too_late(sending: Sending, adapter: BrokerAdapter, now: dt.datetime
 
 @retried
 def begin_submission(
-    order_id: uuid.UUID, *, fence: Fence, dequeued_at: dt.datetime
+    order_id: uuid.UUID, *, fence: Fence, dequeued_at: dt.datetime, facts: SizingFacts | None = None
 ) -> Sending | Applied | None:
     """Transaction 1: mark the order ``SUBMITTED`` under this lease, so that nobody else ever sends it.
 
-    Returns the command; or what was decided where it was denied instead; or None where there is nothing to send.
-    Raises ``LeaseLost``.
+    An exit is sized here, by what there is to close now, and so is an entry whose rule needs price or equity. Returns
+    the command; or what was decided where it was denied instead; or None where there is nothing to send, or not yet:
+    what has to end before is still in its way. Raises ``LeaseLost``.
     """
     with transaction.atomic():
-        order = lock_order(order_id)
+        order = lock_for_sending(order_id)
         cancel = _waiting_cancel(order)
         hold_lease(fence)
         now = timezone.now()
         if order.ord_status != OrdStatus.INITIALIZED or (order.eligible_at and order.eligible_at > now):
             return None
+        turn = turn_of(order) if cancel is None and is_reversing(order) else None
+        if turn is not None and not isinstance(turn, Clear):
+            return _not_now(
+                order, turn, now, fence
+            )  # its end sees to the closing order, whatever would deny it
         # What has waited for the opening may find that the market stays closed today after all.
         closed = closed_market(order, now) if order.eligible_at is not None else None
         if closed is not None and cancel is None:
             return _hold_back(order, closed, until=closed.opens_at, origin=Origin("worker", fence))
-        if is_too_old(order, now):
-            _deny(order, "TOO_OLD", "The entry was not sent before it grew too old.", Origin("worker", fence))
+        denial = _denial(order, now)
+        if denial is not None:
+            _deny(order, *denial, Origin("worker", fence))
             return Applied(order, changed=True, missing_fills=False)
         if cancel is not None:
             return cancel_unsent(order, cancel, Origin("worker", fence))
+        turn = turn or turn_of(order)
+        if not isinstance(turn, Clear) or _has_aged(order, now):
+            return _not_now(order, turn, now, fence)
+        change = Change(order, Origin("worker", fence, {"dequeued": dequeued_at}))
+        try:
+            _settle_quantity(change, turn, facts, now)
+        except SizingError as error:
+            _deny(order, error.code, f"Not sized: {error.message}.", Origin("worker", fence))
+            return Applied(order, changed=True, missing_fills=False)
         attempt = order.attempt + 1
-        change_order(
-            order,
-            Submitted(attempt),
-            at=now,
-            origin=Origin("worker", fence, {"dequeued": dequeued_at}),
-            columns={
-                "attempt": attempt,
-                "epoch": fence.epoch,
-                "submitted_at": order.submitted_at or now,
-                "eligible_at": None,
-                "reason": "",
-                "text": "",
-            },
+        change.apply(Submitted(attempt), at=now)
+        change.set(
+            attempt=attempt,
+            epoch=fence.epoch,
+            submitted_at=order.submitted_at or now,
+            eligible_at=None,
+            reason="",
+            text="",
         )
+        change.save()
         failpoint("submit.before_commit")
     failpoint("submit.after_commit")
     return Sending(order.id, order.account_id, attempt, command_of(order))
+
+
+def _denial(order: Order, now: dt.datetime) -> tuple[str, str] | None:
+    """Return why an order that ``lock_for_sending`` gave is not sent any more, as code and words."""
+    if order.leg and not still_closes(order):
+        return NOTHING_TO_CLOSE, "There is no position to protect any more."
+    if is_too_old(order, now):
+        return "TOO_OLD", "The entry was not sent before it grew too old."
+    if order.position_effect == PositionEffect.OPEN and order.account_halted:  # type: ignore[attr-defined]
+        return DRIFT_HALT, DRIFT_TEXT
+    return None
+
+
+def _not_now(order: Order, turn: Turn, now: dt.datetime, fence: Fence) -> Applied | None:
+    """Put off an order whose way is not clear; deny an exit that finds nothing to close, and return it.
+
+    So is an entry whose way is clear now, after a reversal that has taken too long.
+    """
+    if isinstance(turn, Clear):
+        _deny(
+            order, "TOO_OLD", "The opposite position is closed, which took too long.", Origin("worker", fence)
+        )
+        return Applied(order, changed=True, missing_fills=False)
+    if isinstance(turn, NothingToClose):
+        _deny(order, NOTHING_TO_CLOSE, "There is nothing left to close.", Origin("worker", fence))
+        return Applied(order, changed=True, missing_fills=False)
+    change = Change(order, Origin("worker", fence))
+    put_off(change, now)
+    change.save()
+    return None
+
+
+def _settle_quantity(change: Change, turn: Clear, facts: SizingFacts | None, now: dt.datetime) -> None:
+    """Give an order the quantity that it is sent with. Raises ``SizingError`` before anything is changed."""
+    settled = settle_entry(change.order, facts)
+    if settled is not None:
+        change.apply(Resized(settled.order_qty), at=now, detail={"sizing": settled.sizing})
+        change.set(sizing=settled.sizing)
+    elif turn.qty != change.order.order_qty:
+        change.apply(Resized(turn.qty), at=now)
 
 
 def _waiting_cancel(order: Order) -> OrderRequest | None:
@@ -179,7 +243,8 @@ def cancel_unsent(order: Order, cancel: OrderRequest, origin: Origin) -> Applied
 
 
 def command_of(order: Order) -> NewOrder:
-    """Return the command that places this order; the same for every attempt."""
+    """Return the command that places this order, of an OCO both; the same for every attempt."""
+    stop = stop_sent_with(order)
     return NewOrder(
         cl_ord_id=order.cl_ord_id,
         symbol=order.symbol,
@@ -190,6 +255,9 @@ def command_of(order: Order) -> NewOrder:
         price=order.price,
         stop_px=order.stop_px,
         reduce_only=order.position_effect == PositionEffect.CLOSE,
+        trail_offset=order.trail_offset,
+        trail_percent=order.trail_percent,
+        oco_stop_px=None if stop is None else stop.stop_px,
     )
 
 
@@ -201,9 +269,11 @@ def undo_submission(
     *,
     eligible_at: dt.datetime | None,
     fence: Fence,
+    told: Mapping[str, str] | None = None,
 ) -> bool:
     """Take back a sending that provably did not happen; return False where another attempt has begun since.
 
+    ``told`` are the columns that say to the trader what it waits for.
     It needs no lease: it only states a fact, and whoever sends again proves a lease of its own.
     """
     with transaction.atomic():
@@ -215,7 +285,7 @@ def undo_submission(
             NotSentEvent(why[:200]),
             at=timezone.now(),
             origin=Origin("worker", fence),
-            columns={"eligible_at": eligible_at},
+            columns={"eligible_at": eligible_at, **(told or {})},
         )
         failpoint("undo.before_commit")
     failpoint("undo.after_commit")
@@ -253,9 +323,7 @@ def refuse_submission(sending: Sending, error: OrderRejected, *, fence: Fence, s
         change = Change(order, Origin("response", fence, {"sent": sent_at, "acknowledged": now}))
         change.apply(Rejected(error.reason[:200]), at=now)
         change.set(
-            reason="REJECTED_BY_BROKER",
-            text=error.reason[:500],
-            transact_time=order.transact_time or now,
+            **refusal_columns(order, error.code, error.reason), transact_time=order.transact_time or now
         )
         # An earlier attempt may still be on its way, so the broker is asked a few times more.
         change.save(keep_following=sending.attempt > 1)
@@ -303,6 +371,21 @@ def postpone_order(order_id: uuid.UUID, why: str, *, seconds: float, fence: Fenc
 
 
 @retried
+def put_off_sizing(order_id: uuid.UUID, why: str, *, seconds: float, fence: Fence) -> None:
+    """Put off an order that cannot be sized for now; an entry that waits for too long is denied as any other."""
+    now = timezone.now()
+    with transaction.atomic():
+        order = lock_order(order_id)
+        if order.ord_status != OrdStatus.INITIALIZED:
+            return
+        change = Change(order, Origin("worker", fence))
+        change.set(eligible_at=now + dt.timedelta(seconds=seconds), text=f"Not sized yet: {why}"[:500])
+        change.note("NotSizedYet", at=now, data={"why": why[:200]})
+        change.save()
+    failpoint("unsized.after_commit")
+
+
+@retried
 def deny_order(order_id: uuid.UUID, *, reason: str, text: str, source: str) -> bool:
     """Refuse an order that is recorded and not sent; return False where it is past that."""
     with transaction.atomic():
@@ -333,6 +416,10 @@ def _hold_back(order: Order, closed: Closed, *, until: dt.datetime | None, origi
 
 def is_too_old(order: Order, now: dt.datetime) -> bool:
     """Say whether an entry waited so long that it is not what the trader wants any more; an exit always is."""
+    return not is_reversing(order) and _has_aged(order, now)
+
+
+def _has_aged(order: Order, now: dt.datetime) -> bool:
     young = now - order.received_at <= dt.timedelta(seconds=settings.ENTRY_MAX_AGE_SECONDS)
     if young or order.position_effect == PositionEffect.CLOSE:
         return False

@@ -13,6 +13,7 @@ from brokers.types import OrdStatus, PositionEffect
 from orders.models import Order
 from orders.services.retrying import retried
 from orders.services.submission import deny_order
+from orders.services.turns import REVERSING
 
 TOO_OLD_TEXT = "The entry was not sent before it grew too old."
 
@@ -40,6 +41,7 @@ def stale_entries(limit: int = 500) -> list[uuid.UUID]:
         received_at__lt=oldest,
         next_check_at__isnull=False,  # always so; it is the condition of the index that this reads
     ).exclude(strategy__queues_for_open=True)
+    stale = stale.exclude(auto_exit=True, reason=REVERSING)  # as ``is_reversing`` has it
     return list(stale.order_by("id").values_list("id", flat=True)[:limit])
 
 

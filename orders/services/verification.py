@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from brokers.base import BrokerAdapter
@@ -181,16 +182,24 @@ def note_check(order_id: uuid.UUID, why: str) -> None:
 
 def check_all_now(account_id: uuid.UUID) -> None:
     """Have every order at this account checked at once, because reports may have been missed."""
-    orders = Order.objects.filter(account=account_id, next_check_at__isnull=False)
-    orders.exclude(ord_status=OrdStatus.INITIALIZED).update(next_check_at=timezone.now())
+    _check_at_once(Order.objects.filter(account=account_id, next_check_at__isnull=False))
     failpoint("gap.marked")
 
 
 def check_all_of(user_id: int) -> None:
     """Have every order of this trader's at a broker checked at once: nobody has listened for a while."""
-    orders = Order.objects.filter(user=user_id, next_check_at__isnull=False)
-    orders.exclude(ord_status=OrdStatus.INITIALIZED).update(next_check_at=timezone.now())
+    _check_at_once(Order.objects.filter(user=user_id, next_check_at__isnull=False))
     failpoint("claim.marked")
+
+
+def _check_at_once(orders: QuerySet[Order]) -> None:
+    """Have those of the orders checked at once that are at a broker.
+
+    Each in a transaction of its own: whoever locks two orders of an OCO is never waited for with one of them in hand.
+    """
+    sent = orders.exclude(ord_status=OrdStatus.INITIALIZED).order_by("id")
+    for order_id in list(sent.values_list("pk", flat=True)):
+        sent.filter(pk=order_id).update(next_check_at=timezone.now())
 
 
 def _since(orders: Sequence[Order]) -> dt.datetime:

@@ -27,6 +27,13 @@ class NotSent:
 
 
 @dataclass(frozen=True, slots=True)
+class Resized:
+    """We decide at its turn how much an exit is to close; it has not been sent."""
+
+    order_qty: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Denied:
     """We refuse the order and shall never send it."""
 
@@ -184,7 +191,7 @@ class StatusReport:
     ord_status: OrdStatus
 
 
-OwnDecision = Submitted | NotSent | Denied | CancelRequested | ReplaceRequested | RequestNotSent
+OwnDecision = Submitted | NotSent | Resized | Denied | CancelRequested | ReplaceRequested | RequestNotSent
 BrokerFact = (
     PendingNew
     | Acknowledged

@@ -152,6 +152,7 @@ def _executions(state: OrderState) -> Iterator[ev.Event]:
 def _resizings(state: OrderState) -> Iterator[ev.Event]:
     quantities = (*_LEVELS, OVER + PART)
     yield from (ev.Sized(quantity) for quantity in quantities)
+    yield from (ev.Resized(quantity) for quantity in quantities)
     yield from (ev.Restated(quantity) for quantity in (None, *quantities))
     yield ev.Restated(state.order_qty * 2, state.cum_qty * 2)
     yield from (ev.Replaced("new", quantity) for quantity in quantities)

@@ -63,6 +63,13 @@ def _not_sent(state: OrderState, event: ev.NotSent) -> OrderState:
     return replace(state, phase=Phase.INITIALIZED, end=None)
 
 
+def _resize(state: OrderState, event: ev.Resized) -> OrderState:
+    # Only before a sending: what the broker has is changed by a replace.
+    if event.order_qty <= ZERO:
+        raise IllegalTransition(state, event)
+    return replace(state, order_qty=event.order_qty)
+
+
 def _deny(state: OrderState, event: ev.Denied) -> OrderState:
     return replace(state, phase=Phase.DENIED)
 
@@ -236,7 +243,8 @@ def _triggered(state: OrderState, event: ev.Triggered) -> OrderState:
 def _rejected(state: OrderState, event: ev.Rejected) -> OrderState:
     # A duplicate's refusal is about the second sending: the live order stays as it is (matrix F.1.a).
     # A refusal of a second attempt does not say that the first never arrives: a sign of life withdraws it.
-    refutable = state.phase is Phase.SUBMITTED and state.attempt > 1
+    # Told again it is refutable still.
+    refutable = state.attempt > 1 and (state.phase is Phase.SUBMITTED or state.end is EndCause.UNKNOWN)
     state = _alive(state, Phase.PENDING_NEW)
     cause = EndCause.UNKNOWN if refutable else EndCause.REJECTED
     return state if event.duplicate else _ended(state, cause, cancel_id="")
@@ -281,6 +289,7 @@ TABLE: dict[type[Any], tuple[frozenset[Phase], Handler]] = {
     # Our own decisions: only where they make sense.
     ev.Submitted: (frozenset({Phase.INITIALIZED, Phase.SUBMITTED}), _submit),
     ev.NotSent: (frozenset({Phase.SUBMITTED}), _not_sent),  # never after a fact from the broker
+    ev.Resized: (frozenset({Phase.INITIALIZED}), _resize),
     ev.Denied: (frozenset({Phase.INITIALIZED}), _deny),  # after Submitted only by way of NotSent
     ev.CancelRequested: (SENT, _request),  # an order not sent yet is denied instead
     ev.ReplaceRequested: (SENT, _request),

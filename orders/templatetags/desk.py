@@ -11,6 +11,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from orders.views.exit_rule_wording import own_rules_words
+from orders.views.sizing_wording import limit_words, rule_words, sizing_words
 from orders.views.trade_wording import amount, signed_amount
 from orders.views.wording import TYPES, humanise, plain_number, plain_price
 
@@ -19,12 +21,22 @@ UTC = zoneinfo.ZoneInfo("UTC")
 
 register.filter("humanise", humanise)
 register.filter("amount", amount)
+register.filter("sized_by", sizing_words)
+register.filter("sizing_rule", rule_words)
+register.filter("sizing_limits", limit_words)
+register.filter("own_rules_words", own_rules_words)
 
 
 @register.filter
 def quantity(number: Decimal | None) -> str:
     """Write a quantity without an exponent and without trailing zeros."""
     return "" if number is None else plain_number(number)
+
+
+@register.filter
+def ordered(number: Decimal) -> str:
+    """Write an order's quantity; one that is still to be sized has none."""
+    return plain_number(number) if number else "?"
 
 
 @register.filter
@@ -45,6 +57,29 @@ def ms(value: float) -> str:
     if abs(value) >= 10_000:
         return f"{value / 1000:,.1f} s"
     return f"{value:,.1f} ms" if abs(value) < 1000 else f"{value:,.0f} ms"
+
+
+@register.filter
+def percent(number: Decimal) -> str:
+    """Write a percentage with its sign and two decimals."""
+    return f"{signed_amount(number)} %"
+
+
+@register.simple_tag
+def age(at: datetime) -> SafeString:
+    """Render how long ago a moment was, to the minute, with the moment itself in its title."""
+    minutes = max(int((timezone.now() - at).total_seconds() // 60), 0)
+    if minutes < 1:
+        words = "under a minute old"
+    elif minutes < 120:
+        words = f"{minutes} min old"
+    elif minutes < 48 * 60:
+        words = f"{minutes // 60} h old"
+    else:
+        words = f"{minutes // (24 * 60)} days old"
+    utc = at.astimezone(UTC)
+    title = f"{utc:%Y-%m-%d %H:%M:%S} UTC"
+    return format_html('<time datetime="{}" title="{}">{}</time>', utc.isoformat(), title, words)
 
 
 @register.simple_tag

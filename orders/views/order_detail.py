@@ -13,9 +13,10 @@ from django.views.decorators.http import require_safe
 
 from orders.models import Order
 from orders.selectors import timeline_of
-from orders.trade_listing import trades_of_order
+from orders.trade_listing import protective_exits_for, trades_of_order
 from orders.views.order_requests import may_cancel, may_replace
 from orders.views.pages import is_refresh, live_part, page, unchanged
+from orders.views.protection_wording import protection_words
 from orders.views.request_wording import request_words, terms_words
 from orders.views.timeline import entries_of, stages_of
 from orders.views.wording import words_for
@@ -29,7 +30,9 @@ REFRESH_SECONDS = 5
 @page
 def order_detail(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
     """Show one of the trader's own orders; another's is not found."""
-    orders = Order.objects.select_related("account", "strategy", "signal").defer("state")
+    orders = Order.objects.select_related("account", "strategy", "signal", "parent").defer(
+        "state", "parent__state"
+    )
     order = get_object_or_404(orders, pk=order_id, user=request.user.pk)
     events = timeline_of(order)
     fills = list(order.executions.order_by("transact_time", "id"))
@@ -41,6 +44,8 @@ def order_detail(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         "may_cancel": may_cancel(order, requests),
         "may_replace": may_replace(order, requests),
         "words": words_for(order, now),
+        "asked_exits": protection_words(order),
+        "exits": [(leg, words_for(leg, now)) for leg in protective_exits_for(order)],
         "stages": stages_of(order, events),
         "entries": entries_of(order, events, fills),
         "fills": fills,

@@ -8,12 +8,13 @@ from django.contrib.auth.models import AbstractBaseUser
 
 from brokers.catalog import capabilities_of
 from brokers.models import BrokerAccount
-from orders.intake.gates import check_accounts, check_terms
+from orders.intake.gates import check_accounts, check_instrument, check_protection, check_terms
 from orders.intake.order_request import OrderRequest
 from orders.intake.problem import Problem, ProblemError, ProblemType
 from orders.intake.replay import body_digest
 from orders.intake.sizing import SizingError
 from orders.models import Order, Source
+from orders.protection import protection_of
 from orders.selectors import fleet_is_alive
 from orders.services.intake import AlreadyRecorded, record_order
 from orders.services.quotas import QuotaExceeded
@@ -94,6 +95,9 @@ def _record(
     account = _account(user, account_id)
     check_accounts([account])
     _check_ord_type(account, request)
+    check_instrument(account, request, ProblemType.INVALID_ORDER)
+    protection = protection_of(request, places_targets=True)
+    check_protection([account], protection, request.quantity, ProblemType.INVALID_ORDER)
     if not fleet_is_alive():
         raise ProblemError(unavailable("No fleet is running; nothing was recorded."))
     order = record_order(

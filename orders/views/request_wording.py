@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from brokers.refusals import RefusalCode
 from brokers.types import OrdStatus
 from orders.listing import request_is_unknown
 from orders.models import Order, OrderRequest
@@ -81,6 +82,8 @@ def _pending(request: OrderRequest, order: Order) -> str:
 def _recorded(request: OrderRequest, order: Order) -> str:
     if order.ord_status in (OrdStatus.INITIALIZED, OrdStatus.SUBMITTED, OrdStatus.PENDING_NEW):
         return f"The {_ASKED[Kind(request.kind)]} is recorded and goes out once the broker works the order."
+    if request.reason == RefusalCode.RATE_LIMITED:
+        return f"The {_ASKED[Kind(request.kind)]} waits. {request.text}"
     return f"The {_ASKED[Kind(request.kind)]} is recorded and about to be sent."
 
 

@@ -30,6 +30,7 @@ _ALERT = {
     "position_size": "{{strategy.position_size}}",
     "comment": "{{strategy.order.comment}}",
 }
+_EXITS = {"stop_loss": {"percent": "2"}, "take_profit": {"percent": "4"}}
 
 
 @require_safe
@@ -40,6 +41,7 @@ def strategy_list(request: HttpRequest) -> HttpResponse:
         "strategies": [(strategy, _webhook_url(strategy)) for strategy in strategies_of(signed_in(request))],
         "messages_to_paste": [
             ("Alert that enters", alert_message()),
+            ("Alert that enters with a stop loss and a profit target", alert_message(protected=True)),
             ("Alert that exits", alert_message(order_type="exit")),
         ],
         "signals": latest_signals(signed_in(request)),
@@ -59,9 +61,10 @@ def strategy_resume(request: HttpRequest, strategy_id: uuid.UUID) -> HttpRespons
     return _switch(request, strategy_id, resume_strategy, "{} trades again.")
 
 
-def alert_message(*, order_type: str = "entry") -> str:
+def alert_message(*, order_type: str = "entry", protected: bool = False) -> str:
     """Return the message to paste into a TradingView alert, its secret left to be filled in."""
-    return json.dumps({**_ALERT, "order_type": order_type}, indent=2)
+    exits = _EXITS if protected else {}
+    return json.dumps({**_ALERT, "order_type": order_type, **exits}, indent=2)
 
 
 def _switch(

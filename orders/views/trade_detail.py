@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from orders.figures import trade_figures
 from orders.models import Execution, Trade
-from orders.trade_listing import legs_of
+from orders.trade_listing import legs_of, protective_exits_of
 from orders.views.pages import is_refresh, live_part, page, unchanged
 from orders.views.trade_list import OPEN, REFRESH_SECONDS
 from orders.views.trade_wording import exit_words, trade_words
@@ -33,6 +33,7 @@ def trade_detail(request: HttpRequest, trade_id: uuid.UUID) -> HttpResponse:
         "words": trade_words(trade),
         "exit_words": exit_words(trade),
         "legs": [(leg, leg.order, words_for(leg.order, now)) for leg in legs],
+        "exits": [(order, words_for(order, now)) for order in protective_exits_of(trade)],
         "fills": list(fills.order_by("transact_time", "id")),
     }
     part = live_part(request, "orders/partials/_trade.html", context)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal, localcontext
 
 from orders.figures import TradeFigures, trade_figures
-from orders.models import Trade
+from orders.models import ExitReason, Trade
 from orders.views.wording import Wording, humanise, plain_number, plain_price
 
 MINUS = "−"
@@ -32,8 +32,8 @@ def signed_amount(number: Decimal) -> str:
 
 def exit_words(trade: Trade) -> str:
     """Say why the trade was closed; empty until it is."""
-    if trade.exit_reason in Trade.ExitReason.values:
-        return str(Trade.ExitReason(trade.exit_reason).label)
+    if trade.exit_reason in ExitReason.values:
+        return str(ExitReason(trade.exit_reason).label)
     return humanise(trade.exit_reason)
 
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from brokers.refusals import MEANINGS, RefusalCode
 from brokers.types import OrdStatus
 from orders.listing import outcome_is_unknown
 from orders.models import Order
 from orders.services.closed_markets import MARKET_CLOSED
+from orders.services.turns import WAITS
 
 SOURCES = {
     "web": "the way in",
@@ -19,6 +21,7 @@ SOURCES = {
     "response": "the broker's answer",
     "stream": "the broker's stream",
     "poll": "a question to the broker",
+    "reconciliation": "a comparison with the broker",
     "lookup": "the look-up of an unknown outcome",
     "sweep": "the sweep",
     "operator": "an operator",
@@ -38,9 +41,13 @@ EVENTS = {
     "Postponed": "Its account cannot be opened; it is tried again",
     "Denied": "Denied by the desk",
     "HeldBack": "It waits for its market to open",
+    "WayBlocked": "It waits for other orders of its symbol to end",
+    "ReversalBegun": "The opposite position is closed first",
     "OutcomeUnknown": "The broker's answer did not come",
     "PendingNew": "Received by the broker",
     "Acknowledged": "Accepted by the broker",
+    "Resized": "Its quantity is settled",
+    "NotSizedYet": "What it is to be sized by is not known; it is tried again",
     "Sized": "The broker has turned the amount into a quantity",
     "Trade": "Fill",
     "Correction": "A fill is corrected",
@@ -126,6 +133,10 @@ def words_for(order: Order, now: datetime) -> Wording:
         )
     if order.ord_status == OrdStatus.INITIALIZED and order.reason == MARKET_CLOSED:
         return Wording("waiting", "Waits for the open", f"{order.text} It is kept until then, and sent.")
+    if order.ord_status == OrdStatus.INITIALIZED and order.reason in WAITS:
+        return Wording("waiting", "Waits its turn", order.text)
+    if order.ord_status == OrdStatus.INITIALIZED and order.reason == RefusalCode.RATE_LIMITED:
+        return Wording("waiting", "Waits for the broker", order.text)
     tone, label, sentence = _STATUSES[OrdStatus(order.ord_status)]
     return Wording(tone, label, sentence(order))
 
@@ -147,6 +158,12 @@ def _with_reason(start: str) -> Callable[[Order], str]:
         return f"{start} {reason[0].upper()}{reason[1:]}." if reason else start
 
     return sentence
+
+
+def _refused(order: Order) -> str:
+    sentence = _with_reason("The broker refused it.")(order)
+    code = order.reason if order.reason in RefusalCode.__members__ else RefusalCode.OTHER
+    return f"{sentence} {MEANINGS[RefusalCode(code)].advice}"
 
 
 _Sentence = Callable[[Order], str]
@@ -189,6 +206,6 @@ _STATUSES: dict[OrdStatus, tuple[str, str, _Sentence]] = {
     ),
     OrdStatus.STOPPED: ("working", "Guaranteed", _with_fills("The broker guarantees its fill at a price.")),
     OrdStatus.SUSPENDED: ("waiting", "Suspended", _with_fills("The broker does not work it for now.")),
-    OrdStatus.REJECTED: ("bad", "Rejected", _with_reason("The broker refused it.")),
+    OrdStatus.REJECTED: ("bad", "Rejected", _refused),
     OrdStatus.EXPIRED: ("ended", "Expired", _with_fills("Its time ended.")),
 }

@@ -18,8 +18,10 @@ from orders.models import Order
 from orders.services.changes import Origin
 from orders.services.executions import apply_execution_reports
 from orders.services.leases import Fence
+from orders.services.reconciliation.asking import ask_after_gap
 from orders.services.verification import check_all_now
 from tasks.fleet.held import HeldReports
+from tasks.fleet.watching import StreamWatch
 from tasks.replies import answer, answer_requests
 
 log = structlog.get_logger(__name__)
@@ -50,6 +52,7 @@ class AccountSession:
         self._wake = wake
         self._held = HeldReports()
         self.stream: Stream = self.adapter.stream(on_report=self._on_report, on_gap=self._on_gap)
+        self.watch = StreamWatch(self.stream)
 
     @contextmanager
     def holding(self, order: Order) -> Iterator[Callable[[], list[ExecutionReport]]]:
@@ -75,6 +78,7 @@ class AccountSession:
     # --- in the stream's thread; rows are locked, so it and the loop cannot corrupt each other ---
 
     def _on_report(self, report: ExecutionReport) -> None:
+        self.watch.heard()
         if self._held.offer(report):
             return
         close_old_connections()
@@ -84,11 +88,16 @@ class AccountSession:
         applied = apply_execution_reports(
             reports, account_id=self.account_id, origin=Origin("stream", self._fence())
         )
-        if applied is not None and applied.changed:
+        if applied is None:
+            self._wake()  # somebody else's order: the account is to be compared with its broker
+        elif applied.changed:
             answer_requests(applied.answered)
             answer(applied.order, self._fence())
+        if applied is not None and applied.tends:
+            self._wake()
 
     def _on_gap(self) -> None:
         close_old_connections()
         check_all_now(self.account_id)
+        ask_after_gap(self.account_id)
         self._wake()

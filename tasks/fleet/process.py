@@ -84,6 +84,8 @@ class WorkerProcess:
             self.leave()
         else:
             self._listen()
+            if self.session.poll_in_seconds() == 0.0:
+                self._work_after(0.0)
 
     def leave(self) -> None:
         """Let the trader go and exit with code 0, once nothing is left to do."""
@@ -178,7 +180,7 @@ class WorkerProcess:
         try:
             self._renew_fence(session)
             busy = session.work()
-            due = next_due_at(session.user_id)
+            due = soonest(next_due_at(session.user_id), session.poll_in_seconds())
         except LeaseLost:
             log.warning("lease lost", user_id=session.user_id, worker=self.name)
             self._work_after(RETRY_SECONDS)
@@ -283,6 +285,11 @@ class WorkerProcess:
             return not self.session.has_open_orders()
         except (OperationalError, InterfaceError):
             return False
+
+
+def soonest(*waits: float | None) -> float | None:
+    """Return the shortest of some waits in seconds; None where there is nothing to wait for."""
+    return min((wait for wait in waits if wait is not None), default=None)
 
 
 current: WorkerProcess | None = None

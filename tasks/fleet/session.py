@@ -11,27 +11,49 @@ from django.conf import settings
 from django.db import OperationalError
 from django.utils import timezone
 
+from brokers.errors import NotSent, OutcomeUnknown
 from brokers.models import BrokerAccount
 from brokers.types import OrdStatus, OrdType, PositionEffect
-from orders.models import Order, OrderRequest
-from orders.selectors import has_open_orders, orders_due, unsent_orders, unsent_requests, work_at_hand
+from orders.models import Errand, Order, OrderRequest
+from orders.selectors import (
+    errands_due,
+    has_open_orders,
+    orders_at_broker,
+    orders_due,
+    unsent_orders,
+    unsent_requests,
+    work_at_hand,
+)
+from orders.services.clearing import clear_way
+from orders.services.errands import finish_errand, put_off_errand
 from orders.services.executions import Applied
 from orders.services.leases import Fence, LeaseLost
 from orders.services.lookup import look_up_order
 from orders.services.outages import is_held_up
+from orders.services.reconciliation.asking import ask_at_start
 from orders.services.request_sending import put_off_request, send_request
-from orders.services.submission import backoff_seconds, is_too_old, postpone_order, submit_order
+from orders.services.sizing_facts import FactsMissing, facts_for
+from orders.services.submission import (
+    backoff_seconds,
+    is_too_old,
+    postpone_order,
+    put_off_sizing,
+    submit_order,
+)
 from orders.services.sweeping import deny_stale_entry
 from orders.services.trouble import TROUBLE
 from orders.services.verification import check_all_of, note_check, verify_account
 from tasks import routing
 from tasks.fleet.accounts import AccountSession, AccountUnusable
+from tasks.fleet.errands import run_errand
 from tasks.fleet.slots import Slot, boottime
+from tasks.fleet.watching import known_of
 from tasks.replies import answer, answer_requests
 
 log = structlog.get_logger(__name__)
 
 STREAM_WAIT_SECONDS = 0.25
+UNSIZED_SECONDS = 1.0  # before price and equity are asked for again
 UNUSABLE_SECONDS = 30.0  # before an account that could not be opened is tried again
 
 
@@ -79,9 +101,17 @@ class TraderSession:
         """Send, look up what others left in flight, check; return whether anything was done."""
         if not self._caught_up:  # nobody has listened since the trader's last worker, if there was one
             check_all_of(self.user_id)
+            ask_at_start(self.user_id)
             self._caught_up = True
         worked = self._work_off()
-        return self._check_due() or worked
+        worked = self._run_errands() or worked
+        worked = self._check_due() or worked
+        return self._poll_unheard() or worked
+
+    def poll_in_seconds(self) -> float | None:
+        """Return in how many seconds a broker is to be asked whose stream tells nothing; None: all of them tell."""
+        waits = [account.watch.poll_in_seconds() for account in self._accounts.values()]
+        return min((wait for wait in waits if wait is not None), default=None)
 
     # --- look up ---
 
@@ -115,6 +145,9 @@ class TraderSession:
             if request is not None:
                 seen.add(request.id)
                 worked = self._guarded(partial(self._send_request, request), request.order) or worked
+            if at_hand.errands and self._run_errands(Errand.URGENT):
+                worked = True
+                continue  # it may have recorded orders, and requests
             alone = self._left_alone()
             orders = unsent_orders(self.user_id, leave_out=alone) if at_hand.orders else []
             in_flight = [order for order in orders if order.ord_status == OrdStatus.SUBMITTED]
@@ -164,6 +197,11 @@ class TraderSession:
         except AccountUnusable as error:
             postpone_order(order.id, str(error), seconds=UNUSABLE_SECONDS, fence=self.fence)
             return
+        try:
+            facts = facts_for(order.id, account.adapter) if order.needs_sizing else None
+        except (FactsMissing, NotSent, OutcomeUnknown) as error:
+            put_off_sizing(order.id, str(error), seconds=UNSIZED_SECONDS, fence=self.fence)
+            return
         with account.holding(order) as heard:
             applied = submit_order(
                 order.id,
@@ -172,8 +210,12 @@ class TraderSession:
                 before_send=self.before_send,
                 heard=heard,
                 dequeued_at=dequeued_at,
+                facts=facts,
             )
         self._answer(applied)
+        if applied is None:  # not sent, perhaps because others have to end before
+            for one in clear_way(order.id, adapter=account.adapter, fence=self.fence):
+                self._answer(one)
         if order.ord_type == OrdType.MARKET and not account.stream.is_live:
             self._follow_fill(order, account)
 
@@ -208,6 +250,37 @@ class TraderSession:
             time.sleep(delay_ms / 1000)
             self._verify(account.account_id, order, counts=False)
 
+    # --- errands ---
+
+    def _run_errands(self, kinds: frozenset[Errand.Kind] | None = None) -> bool:
+        """Do the errands that are due, all or those of some kinds; one that fails is put off, and the others go on."""
+        if kinds is None and not work_at_hand(self.user_id).errands:
+            return False
+        worked = False
+        for errand in errands_due(self.user_id):
+            if kinds is None or errand.kind in kinds:
+                self._progress()
+                worked = self._run_errand(errand) or worked
+                if kinds is None:
+                    self._work_off()
+        return worked
+
+    def _run_errand(self, errand: Errand) -> bool:
+        try:
+            adapter = self._account(errand.account_id).adapter
+            for applied in run_errand(errand, adapter, self.fence):
+                self._answer(applied)
+        except (AccountUnusable, NotSent, OutcomeUnknown) as error:
+            put_off_errand(errand, f"{type(error).__name__}: {error}")
+            return False
+        except (*TROUBLE, OperationalError) as error:
+            if isinstance(error, OperationalError) and not is_held_up(error):
+                raise
+            log.exception("an errand is in trouble, the others go on", errand=str(errand))
+            put_off_errand(errand, type(error).__name__)
+            return False
+        return finish_errand(errand)
+
     # --- check ---
 
     def _check_due(self) -> bool:
@@ -230,15 +303,34 @@ class TraderSession:
             self._work_off()
         return worked
 
+    def _poll_unheard(self) -> bool:
+        """Ask about the open orders of accounts whose stream cannot be relied on; their schedule stays as it is."""
+        worked = False
+        for account in list(self._accounts.values()):
+            orders = [] if account.watch.is_reliable else orders_at_broker(account.account_id)
+            if account.watch.takes_poll(wanted=bool(orders)):
+                self._progress()
+                worked = self._guarded(partial(self._poll, account.account_id), *orders) or worked
+                self._work_off()
+        return worked
+
+    def _poll(self, account_id: uuid.UUID, *orders: Order) -> None:
+        self._verify(account_id, *orders, counts=False)
+
     def _verify(self, account_id: uuid.UUID, *orders: Order, counts: bool = True) -> None:
         try:
-            adapter = self._account(account_id).adapter
+            account = self._account(account_id)
         except AccountUnusable as error:
             for order in orders:
                 note_check(order.id, str(error))
             return
-        for applied in verify_account(account_id, orders, adapter=adapter, fence=self.fence, counts=counts):
+        known = known_of(orders)
+        found = verify_account(account_id, orders, adapter=account.adapter, fence=self.fence, counts=counts)
+        for applied in found:
             self._answer(applied)
+        if account.watch.finds_silence(known, found):
+            log.warning("the stream is silent, it is opened anew", account_id=str(account_id))
+            account.stream.renew()
 
     # --- inside ---
 
@@ -267,7 +359,7 @@ class TraderSession:
 def pick_next(orders: list[Order], blocked: set[tuple[uuid.UUID, str]]) -> Order | None:
     """Choose what to send next among recorded orders, given oldest first.
 
-    Within an account and symbol the oldest goes first; symbols that hold an exit go before symbols that hold none.
+    Symbols that hold an exit go before symbols that hold none, and exits before entries; else the oldest goes first.
     An order that must not be sent yet holds back what is behind it in its symbol, and a blocked symbol holds back
     its entries; neither ever holds back an exit.
     """
@@ -281,7 +373,11 @@ def pick_next(orders: list[Order], blocked: set[tuple[uuid.UUID, str]]) -> Order
             held.add(_place(order))
         elif is_exit or _place(order) not in held:
             ready.append(order)
-    return min(ready, key=lambda order: _place(order) not in with_exit, default=None)
+    return min(ready, key=lambda order: (_place(order) not in with_exit, _opens(order)), default=None)
+
+
+def _opens(order: Order) -> bool:
+    return order.position_effect == PositionEffect.OPEN
 
 
 def _place(order: Order) -> tuple[uuid.UUID, str]:

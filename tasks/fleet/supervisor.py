@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from multiprocessing import forkserver
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext
 
@@ -58,6 +59,7 @@ class Supervisor:
         self.name = f"fleet@{self._host}:{os.getpid()}"
 
     def run(self) -> None:
+        forkserver.ensure_running()  # its imports take a second, which no order is to wait for
         log.info("fleet up", name=self.name, pool=settings.FLEET_POOL_SIZE, most=settings.FLEET_MAX_WORKERS)
         while not self._stopping:
             self._turn()
@@ -195,6 +197,7 @@ class Supervisor:
             pid=os.getpid(),
             idle=self._count_idle(),
             workers=len(self._children),
+            most=settings.FLEET_MAX_WORKERS,
             target=self._wanted(),
             short_seconds=round(now - max(self._short_since, self._started)),
         )

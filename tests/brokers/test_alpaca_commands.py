@@ -19,7 +19,7 @@ from brokers.errors import (
     OutcomeUnknown,
     RateLimited,
 )
-from brokers.types import CancelOrder, ExecType, OrdStatus, ReplaceOrder
+from brokers.types import CancelOrder, ExecType, OrdStatus, OrdType, ReplaceOrder
 from tests.brokers.conftest import KEY_ID, SECRET, make_adapter
 from tests.brokers.payloads import ORDER_ID, OTHER_ID, do_nothing, new_order, order
 from tests.fixtures.scripted_http import (
@@ -52,6 +52,50 @@ def test_sends_the_order_once_as_text(adapter: AlpacaAdapter, server: ScriptedSe
     assert sent.json["client_order_id"] == "0aBcDeFgHiJkLmNoPqRsTu"
     assert sent.json["qty"] == "0.100000001"
     assert sent.json["limit_price"] == "100"
+
+
+def test_a_target_and_its_stop_are_one_order(adapter: AlpacaAdapter, server: ScriptedServer) -> None:
+    leg = order() | {"id": OTHER_ID, "client_order_id": "alpaca-chose-this", "type": "stop", "status": "held"}
+    server.script.append(answer(200, order() | {"order_class": "oco", "legs": [leg]}))
+    report = adapter.submit_order(
+        new_order(ord_type=OrdType.LIMIT, price=Decimal("104.5"), oco_stop_px=Decimal("98.10")),
+        before_send=do_nothing,
+    )
+    (sent,) = server.requests
+    assert (sent.json["order_class"], sent.json["type"]) == ("oco", "limit")
+    assert sent.json["take_profit"] == {"limit_price": "104.5"}
+    assert sent.json["stop_loss"] == {"stop_price": "98.10"}
+    (stop,) = report.legs
+    assert (stop.broker_order_id, stop.cl_ord_id) == (OTHER_ID, "alpaca-chose-this")
+    assert stop.ord_status is OrdStatus.PENDING_NEW
+
+
+def test_a_look_up_of_a_pair_asks_again_for_its_legs(adapter: AlpacaAdapter, server: ScriptedServer) -> None:
+    bare = order() | {"order_class": "oco", "type": "limit", "legs": None}
+    leg = order() | {"id": OTHER_ID, "client_order_id": "alpaca-chose-this", "type": "stop", "status": "held"}
+    server.script += [answer(200, bare), answer(200, bare | {"legs": [leg]})]
+    found = adapter.get_order(order()["client_order_id"])
+    assert found is not None
+    assert [one.broker_order_id for one in found.legs] == [OTHER_ID]
+    assert server.requests[1].line == f"GET /v2/orders/{ORDER_ID}?nested=true HTTP/1.1"
+
+
+@pytest.mark.parametrize(
+    ("distance", "field", "text"),
+    [
+        ({"trail_offset": Decimal("2.50")}, "trail_price", "2.50"),
+        ({"trail_percent": Decimal(3)}, "trail_percent", "3"),
+    ],
+)
+def test_a_trailing_stop_names_one_distance(
+    adapter: AlpacaAdapter, server: ScriptedServer, distance: dict[str, Decimal], field: str, text: str
+) -> None:
+    server.script.append(answer(200, order()))
+    terms = {"ord_type": OrdType.TRAILING_STOP, "price": None}
+    adapter.submit_order(new_order(**terms, **distance), before_send=do_nothing)
+    (sent,) = server.requests
+    assert (sent.json["type"], sent.json[field]) == ("trailing_stop", text)
+    assert not {"limit_price", "stop_price", "order_class"} & set(sent.json)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +148,7 @@ def test_rejects_on_a_proven_refusal(
     with pytest.raises(OrderRejected) as caught:
         adapter.submit_order(new_order(), before_send=do_nothing)
     assert caught.value.reason == body["message"]
-    assert caught.value.code == code
+    assert caught.value.broker_code == code
 
 
 @pytest.mark.parametrize(

@@ -235,3 +235,19 @@ def test_account_positions_and_quote(adapter: AlpacaAdapter, server: ScriptedSer
     assert quote.bid_px is None
     assert str(quote.ask_px) == "12.10"
     assert quote.quote_time == datetime(2021, 1, 27, 19, 49, 30, 176123, tzinfo=UTC)
+
+
+def test_quotes_in_one_call_leave_out_what_is_missing_or_unreadable(
+    adapter: AlpacaAdapter, server: ScriptedServer
+) -> None:
+    rows = (
+        '"F":{"bp":12,"ap":12.10,"t":"2021-01-27T19:49:30Z"},"GM":{"bp":"x","t":"2021-01-27T19:49:30Z"},'
+        '"BRK.B":{"bp":400,"ap":0,"t":"2021-01-27T19:49:30Z"}'
+    )
+    server.script.append(answer(200, f'{{"quotes":{{{rows}}}}}'))
+    quotes = adapter.quotes(["GM", "F", "BRK.B", "NONE", "AAPL261218C00150000", "BTC/USD"])
+    assert [(quote.symbol, str(quote.bid_px), quote.ask_px) for quote in quotes] == [
+        ("BRK.B", "400", None),
+        ("F", "12", Decimal("12.10")),
+    ]
+    assert "symbols=BRK.B%2CF%2CGM%2CNONE" in server.requests[-1].line

@@ -251,6 +251,18 @@ def test_silence_is_noticed(
     assert stream.wait_live(WAIT_SECONDS)
 
 
+def test_a_stream_that_is_renewed_connects_anew_and_tells_the_gap(
+    server: StreamServer, desk: Desk, open_stream: Callable[..., AlpacaStream]
+) -> None:
+    stream = open_stream(server.url)
+    assert stream.wait_live(WAIT_SECONDS)
+    server.connections.get(timeout=WAIT_SECONDS)
+    stream.renew()
+    server.connections.get(timeout=WAIT_SECONDS).send(update("after"))
+    assert [desk.next() for _ in range(2)] == ["gap", "after"]
+    assert len(server.logins) == 2
+
+
 def test_closes_at_once_and_twice(server: StreamServer, open_stream: Callable[..., AlpacaStream]) -> None:
     stream = open_stream(server.url)
     assert stream.wait_live(WAIT_SECONDS)

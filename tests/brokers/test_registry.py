@@ -26,7 +26,7 @@ def test_capabilities() -> None:
         expected = IdempotencyClass.C if name == "paper_c" else IdempotencyClass.A
         assert capabilities.idempotency_class is expected
         assert OrdType.MARKET in capabilities.ord_types
-        assert OrdType.TRAILING_STOP not in capabilities.ord_types
+        assert capabilities.oco or not capabilities.exits_hold_shares, "stop and target could not both rest"
 
 
 def test_paper_is_a_simulation() -> None:

@@ -29,6 +29,21 @@ SELECT r.*, o.account_id, o.ord_status AS of_order, a.external_id AS venue_accou
   JOIN brokers_brokeraccount AS a ON a.id = o.account_id
  ORDER BY r.id
 """
+_POSITIONS = """
+SELECT p.*, a.external_id AS venue_account
+  FROM orders_position AS p JOIN brokers_brokeraccount AS a ON a.id = p.account_id
+ WHERE p.qty <> 0
+"""
+_PROTECTIONS = """
+SELECT t.symbol, a.external_id AS venue_account, newest.protection
+  FROM orders_trade AS t JOIN brokers_brokeraccount AS a ON a.id = t.account_id
+ CROSS JOIN LATERAL (
+    SELECT o.protection FROM orders_tradeorder AS part JOIN orders_order AS o ON o.id = part.order_id
+     WHERE part.trade_id = t.id AND part.role = 'ENTRY' AND part.qty > 0
+       AND o.position_effect = 'OPEN' AND o.protection IS NOT NULL
+     ORDER BY o.id DESC LIMIT 1) AS newest
+ WHERE t.status = 'POSITION'
+"""
 _SIGNALS = "SELECT id, user_id, strategy_id, replay_key, body ->> 'id' AS alert_id FROM orders_signal"
 _LEDGER = "SELECT * FROM ledger WHERE account_id = ANY(%s::uuid[]) ORDER BY seq"
 _AT_VENUE = "SELECT * FROM orders WHERE account_id = ANY(%s::uuid[]) ORDER BY number"
@@ -43,6 +58,9 @@ class Books:
     executions: list[Row]
     requests: list[Row]  # cancels and replaces, with venue_account and listed
     signals: list[Row]
+    positions: list[Row]  # the desk's own that are open, with venue_account
+    protections: list[Row]  # of each open trade that is to be protected: the newest entry's terms
+    errands: list[Row]
     accounts: list[Row]
     leases: list[Row]
     dead_letters: int
@@ -59,6 +77,14 @@ class Books:
         """Say whether an order's outcome may stay unknown: at a class C broker, and a person has been told."""
         return order["ord_status"] == "SUBMITTED" and self.of_class_c(order) and bool(order["listed"])
 
+    def waits_for_person(self, order: Row) -> bool:
+        """Say whether an exit rightly waits: an order of its place may have been filled, and a person has been told."""
+        if order["ord_status"] != "INITIALIZED" or order["reason"] != "CLEARING_WAY":
+            return False
+        place = order["account_id"], order["symbol"]
+        rivals = [other for other in self.orders if (other["account_id"], other["symbol"]) == place]
+        return any(self.unresolved(other) for other in rivals)
+
 
 def read_books(floor: Floor) -> Books:
     """Read everything; what changes meanwhile may be seen in one table and not in another."""
@@ -72,6 +98,9 @@ def read_books(floor: Floor) -> Books:
         executions=floor.desk_rows("SELECT * FROM orders_execution ORDER BY id"),
         requests=floor.desk_rows(_REQUESTS),
         signals=floor.desk_rows(_SIGNALS),
+        positions=floor.desk_rows(_POSITIONS),
+        protections=floor.desk_rows(_PROTECTIONS),
+        errands=floor.desk_rows("SELECT * FROM orders_errand WHERE kind = 'TEND_POSITION' ORDER BY id"),
         accounts=accounts,
         leases=floor.desk_rows("SELECT * FROM orders_workerlease"),
         dead_letters=floor.desk_rows("SELECT count(*) AS n FROM orders_deadletter")[0]["n"],

@@ -58,7 +58,11 @@ class Chains:
         return [row for row in self.accepted if str(row["order_id"]) not in known]
 
     def _follow(self, order: Row) -> Chain:
-        roots = self._roots[order["venue_account"], order["cl_ord_id"]]
+        # The stop of an OCO, and what somebody else has ordered, goes by an id that is not ours.
+        name = order[
+            "working_cl_ord_id" if order["sent_with_id"] or order["source"] == "external" else "cl_ord_id"
+        ]
+        roots = self._roots[order["venue_account"], name]
         replacements: list[Row] = []
         waiting = [str(row["order_id"]) for row in roots]
         visited = list(waiting)

@@ -15,6 +15,7 @@ from tests.chaos.books import Books, Row, by
 from tests.chaos.chains import Chains
 from tests.chaos.presence import Verdicts, judge, name_of
 from tests.chaos.promises import broken_promises, changed_ids, done_twice, false_conflicts
+from tests.chaos.protection import wrong_position_rows, wrong_protection
 from tests.chaos.requests import Sent
 
 SENDINGS = frozenset({"Submitted", "CancelRequested", "ReplaceRequested"})
@@ -43,7 +44,8 @@ def check_all(books: Books, sent: Sequence[Sent]) -> Result:
         "unexplained": verdicts.unexplained,
         "indeterminate": verdicts.indeterminate,
         "fills that differ": wrong_fills(books, chains),
-        "positions that differ": wrong_positions(books, chains),
+        "positions that differ": [*wrong_positions(books, chains), *wrong_position_rows(books)],
+        "protective exits that are wrong": wrong_protection(books),
         "cash that differs": wrong_cash(books, chains),
         "not the projection of its events": wrong_projections(books),
         "gaps in the audit": audit_gaps(books),

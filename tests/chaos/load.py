@@ -33,7 +33,9 @@ BURST = 12
 BURST_GAP_SECONDS = 0.015
 CENT = Decimal("0.01")
 WEIGHTS = {
-    "entry": 34,
+    "entry": 22,
+    "protected": 10,
+    "short": 8,
     "exit": 12,
     "repeat": 8,
     "market": 10,
@@ -41,6 +43,13 @@ WEIGHTS = {
     "near": 7,
     "cancel": 8,
     "replace": 8,
+}
+ENTRY: Mapping[str, Any] = {"action": "buy"}
+NEAR_EXITS = {"stop_loss": {"percent": "0.3"}, "take_profit": {"percent": "0.3"}}  # the walk comes by both
+ALERTS: Mapping[str, Mapping[str, Any]] = {
+    "exit": {"action": "sell", "order_type": "exit"},
+    "protected": {"action": "buy", **NEAR_EXITS},
+    "short": {"action": "sell", **NEAR_EXITS},
 }
 RECENT_ORDERS = 12
 CHANGES = ("near", "cancel", "replace")
@@ -130,9 +139,10 @@ class Load:
     def insist(self, kind: str, trader: Trader, path: str, body: Mapping[str, Any], target: str = "") -> Sent:
         """Ask for one thing besides, again and again until an answer comes that is no 5xx; return that one.
 
-        Raises TimeoutError where none comes in time.
+        An alert gets the key as its id. Raises TimeoutError where no answer comes in time.
         """
-        wish = Wish(kind, trader, f"chaos-{self._seed}-{next(self._numbers)}", path, body, target)
+        key = f"chaos-{self._seed}-{next(self._numbers)}"
+        wish = Wish(kind, trader, key, path, {**body, "id": key} if kind == "alert" else body, target)
         if self._loop is None:
             raise RuntimeError("the load has not begun")
         asked = asyncio.run_coroutine_threadsafe(self._insist(wish), self._loop)
@@ -161,7 +171,7 @@ class Load:
         if self._ending.is_set():
             return
         for number in range(BURST):
-            wish = self._alert(trader, sorted(self._prices)[number % len(self._prices)], 1)
+            wish = self._alert(trader, sorted(self._prices)[number % len(self._prices)], 1, "entry")
             self._asking.create_task(self._have(wish, number * BURST_GAP_SECONDS))
 
     async def _have(self, wish: Wish, delay: float = 0.0) -> None:
@@ -233,15 +243,14 @@ class Load:
             return self._changes(what, place)
         if what in ("market", "far", "near"):
             return [(self._order(what, trader, symbol), 0.0)]
-        wish = self._alert(trader, symbol, self._rng.randint(1, 5), leaves=what == "exit")
+        wish = self._alert(trader, symbol, self._rng.randint(1, 5), what)
         self._recent = [*self._recent, wish][-40:]  # young enough to be fresh still
         twice = place < 0.1
         return [(wish, 0.0), (wish, self._rng.choice((0.0, 0.05, 1.0)))] if twice else [(wish, 0.0)]
 
-    def _alert(self, trader: Trader, symbol: str, quantity: int, *, leaves: bool = False) -> Wish:
+    def _alert(self, trader: Trader, symbol: str, quantity: int, what: str) -> Wish:
         key = f"chaos-{self._seed}-{next(self._numbers)}"
-        fields = {"action": "sell", "order_type": "exit"} if leaves else {"action": "buy"}
-        body = alert(trader, id=key, symbol=symbol, quantity=quantity, **fields)
+        body = alert(trader, id=key, symbol=symbol, quantity=quantity, **ALERTS.get(what, ENTRY))
         return Wish("alert", trader, key, trader.webhook_path, body)
 
     def _order(self, what: str, trader: Trader, symbol: str) -> Wish:

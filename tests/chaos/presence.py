@@ -10,7 +10,7 @@ from tests.chaos.books import Books, Row, by
 from tests.chaos.chains import Chain, Chains
 
 WORKING = frozenset({"PENDING_NEW", "NEW", "PARTIALLY_FILLED", "STOPPED", "SUSPENDED"})
-VENUE_WORKING = frozenset({"accepted", "pending_new", "new", "partially_filled"})
+VENUE_WORKING = frozenset({"accepted", "pending_new", "new", "held", "partially_filled"})
 SPOKEN = frozenset({"PENDING_CANCEL", "PENDING_REPLACE", "FILLED", "DONE_FOR_DAY", "EXPIRED", "REPLACED"})
 OPEN_REQUESTS = ("RECORDED", "SENT", "PENDING")
 
@@ -22,6 +22,7 @@ class Verdicts:
     orders: int = 0
     at_venue: int = 0
     explained: int = 0
+    waiting: int = 0  # exits behind what a person has to resolve
     unresolved: int = 0  # class C, and a person has been told
     lost: list[str] = field(default_factory=list)
     duplicated: list[str] = field(default_factory=list)
@@ -38,15 +39,19 @@ def judge(books: Books, chains: Chains) -> Verdicts:
         if row["kind"] in ("refused", "rejected")
     }
     canceled = {str(request["order_id"]) for request in books.requests if request["kind"] == "CANCEL"}
+    names = {str(order["id"]): order["cl_ord_id"] for order in books.orders}  # a stop goes with its target's
     for order in books.orders:
         chain = chains.of(order)
         found.at_venue += bool(chain.roots)
         if books.unresolved(order) and len(chain.roots) < 2:
             found.unresolved += 1
+        elif books.waits_for_person(order) and not chain.roots:
+            found.waiting += 1
         elif chain.roots:
             _judge_present(found, order, chain)
         else:
-            was_refused = (order["venue_account"], order["cl_ord_id"]) in refused
+            sent_as = names.get(str(order["sent_with_id"]), order["cl_ord_id"])
+            was_refused = (order["venue_account"], sent_as) in refused
             _judge_absent(found, order, was_refused, str(order["id"]) in canceled)
     for row in chains.strangers():
         found.unexplained.append(
@@ -60,12 +65,15 @@ def unsettled(books: Books, chains: Chains) -> list[str]:
     """Say of every order and request why it has not come to rest; quiet is where there is none."""
     waiting = []
     for order in books.orders:
-        if books.unresolved(order):
+        if books.unresolved(order) or books.waits_for_person(order):
             continue
         if order["ord_status"] in ("INITIALIZED", "SUBMITTED"):
             waiting.append(name_of(order))
         elif chains.of(order).roots and (why := list(differences(order, chains.of(order)))):
             waiting.append(f"{name_of(order)}: {'; '.join(why)}")
+    waiting += [
+        f"{errand['symbol']} of account {errand['account_id']} is to be tended" for errand in books.errands
+    ]
     unresolved = {str(order["id"]) for order in books.orders if books.unresolved(order)}
     waiting += [
         f"{request['kind']} {request['cl_ord_id']} is {request['status']}"

@@ -89,6 +89,7 @@ def table(outcome: Outcome) -> str:
         ("orders", verdicts.orders),
         ("at the venue", verdicts.at_venue),
         ("explained", verdicts.explained),
+        ("exits behind unresolved, listed", verdicts.waiting),
         ("cancels and replaces", len(books.requests)),
         ("class C unresolved, listed", verdicts.unresolved),
         ("fills", len(books.executions)),

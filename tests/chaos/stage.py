@@ -229,3 +229,8 @@ def _hire(stage: Stage, count: int) -> None:
     pairs = [trader for pair in zip(ordinary, loose, strict=False) for trader in pair]
     stage.traders = [*pairs, *ordinary[len(loose) :]]
     stage.class_c = {trader.user_id for trader in loose}
+    # Half of each class get a profit target beside their stop: the two are one order of two at the exchange.
+    swing = [trader.user_id for number, trader in enumerate(stage.traders) if number % 4 < 2]
+    stage.query(
+        "UPDATE orders_strategy SET trade_style = 'SWING' WHERE user_id = ANY(%s) RETURNING id", swing
+    )

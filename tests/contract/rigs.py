@@ -117,6 +117,18 @@ class PaperRig:
         finally:
             self._venue.start()
 
+    def reject(self, reason: str) -> None:
+        """Accept the next order, and reject it afterwards."""
+        self._fault("reject", reason=reason)
+
+    def control(self, path: str, **body: Any) -> None:
+        """Call a control endpoint of the exchange."""
+        self._venue.request("POST", f"/control/{path}", body)
+
+    def set_flags(self, **flags: Any) -> None:
+        """Change the account."""
+        self._venue.request("PATCH", f"/control/accounts/{self._account['account_id']}", flags)
+
     def _fault(self, kind: str, **params: Any) -> None:
         match = {"account_id": self._account["account_id"], "method": "POST", "path": "/v2/orders"}
         self._venue.add_fault(kind, match=match, **params)

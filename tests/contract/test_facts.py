@@ -93,6 +93,17 @@ def test_a_gap_is_told_and_can_be_filled(
     assert [one.exec_id for one in adapter.list_executions(since=since)] == [trade.exec_id]
 
 
+def test_a_stream_that_is_renewed_tells_the_gap_and_goes_on(
+    rig: Rig, adapter: BrokerAdapter, listener: Listener, new_id: NewId
+) -> None:
+    assert listener.stream is not None
+    listener.stream.renew()
+    assert listener.next() is None
+    assert listener.stream.wait_live(10)
+    send(adapter, market(rig, new_id()))
+    assert listener.trades(1)[0].last_qty == Decimal(10)
+
+
 def test_the_stream_comes_back_after_an_outage(
     rig: Rig, adapter: BrokerAdapter, listener: Listener, new_id: NewId
 ) -> None:
@@ -156,3 +167,24 @@ def test_a_quote(rig: Rig, adapter: BrokerAdapter) -> None:
     quote = adapter.quote(rig.symbol)
     assert (quote.bid_px, quote.ask_px) == (Decimal("123.45"), Decimal("123.45"))
     assert abs(datetime.now(UTC) - quote.quote_time) < timedelta(minutes=1)
+
+
+def test_quotes_of_several_symbols_in_one_call(rig: Rig, adapter: BrokerAdapter) -> None:
+    rig.set_price("123.45")
+    quotes = adapter.quotes([rig.symbol, rig.symbol, "BTC/USD"])
+    assert [(quote.symbol, quote.bid_px) for quote in quotes] == [(rig.symbol, Decimal("123.45"))]
+    assert adapter.quotes([]) == []
+
+
+def test_what_there_is_to_trade(adapter: BrokerAdapter) -> None:
+    """Nothing may be missing that gates, prices and sizing rely on, whoever the broker is."""
+    reports = adapter.list_instruments()
+    assert reports
+    assert len({report.symbol for report in reports}) == len(reports)
+    for report in reports:
+        assert report.symbol and report.currency
+        starts = [start for start, _ in report.ticks]
+        assert starts == sorted(starts) and starts[0] == 0
+        assert all(tick > 0 for _, tick in report.ticks)
+        assert min(report.lot_step, report.short_step, report.min_qty, report.multiplier) > 0
+    assert any(report.tradable for report in reports)

@@ -12,6 +12,7 @@ from brokers.types import (
     ExecutionReport,
     IdempotencyClass,
     NewOrder,
+    Quote,
     ReplaceOrder,
 )
 
@@ -29,6 +30,7 @@ class ScriptedAdapter:
     by_broker_id: Answer = None
     listed: Sequence[ExecutionReport] = ()
     executions: Sequence[ExecutionReport] = ()
+    quoted: Sequence[Quote] | BaseException = ()
     idempotency_class: IdempotencyClass = IdempotencyClass.A
     dedupe_window_seconds: int | None = None
     sent: list[NewOrder] = field(default_factory=list)
@@ -82,6 +84,13 @@ class ScriptedAdapter:
     def list_executions(self, *, since: datetime) -> list[ExecutionReport]:
         self.asked.append("executions")
         return list(self.executions)
+
+    def quotes(self, symbols: Sequence[str]) -> list[Quote]:
+        """Answer with those of ``quoted`` that are asked for."""
+        self.asked.append(",".join(symbols))
+        if isinstance(self.quoted, BaseException):
+            raise self.quoted
+        return [quote for quote in self.quoted if quote.symbol in symbols]
 
 
 def _answer(answer: Answer) -> ExecutionReport | None:

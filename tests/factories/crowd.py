@@ -13,13 +13,14 @@ ORDERS = """
 INSERT INTO orders_order (
     id, cl_ord_id, working_cl_ord_id, user_id, account_id, source, simulation, request_digest, symbol, side,
     ord_type, time_in_force, order_qty, position_effect, ord_status, cum_qty, leaves_qty, avg_px, ended, state,
-    reason, text, broker_order_id, auto_exit, attempt, checks, received_at, recorded_at
+    reason, text, broker_order_id, exit_reason, leg, closes_whole,
+    auto_exit, attempt, checks, received_at, recorded_at
 )
 SELECT lpad(to_hex(n), 32, '0')::uuid, 'done-' || n, 'done-' || n,
        CASE WHEN n %% 2 = 0 THEN %(user)s ELSE 1000000 + n %% 10000 END, %(account)s, 'webhook', true, '',
        'AAPL', 'SELL', 'MARKET', 'DAY', 10, 'CLOSE',
        (ARRAY['FILLED', 'FILLED', 'CANCELED', 'REJECTED', 'DENIED'])[1 + n %% 5], 10, 0, 100, true, '{}',
-       '', '', '', false, 1, 0, moment, moment
+       '', '', '', 'SIGNAL', '', true, false, 1, 0, moment, moment
 FROM generate_series(1, %(count)s) AS n, LATERAL (SELECT now() - make_interval(secs => n) AS moment) AS at
 """
 REQUESTS = """

@@ -26,6 +26,7 @@ from orders.state import (
     ReplaceRejected,
     ReplaceRequested,
     RequestNotSent,
+    Resized,
     Restated,
     Sized,
     StatusReport,
@@ -56,6 +57,7 @@ statuses = st.sampled_from(OrdStatus)
 OWN = st.one_of(
     st.builds(Submitted, st.integers(1, 4)),
     st.builds(NotSent, st.text(max_size=3)),
+    st.builds(Resized, quantities),
     st.builds(Denied, st.text(max_size=3)),
     st.builds(CancelRequested, ids),
     st.builds(ReplaceRequested, ids, st.one_of(st.none(), quantities)),

@@ -86,8 +86,10 @@ def sources() -> dict[str, str]:
     }
 
 
-def find_effects(texts: Mapping[str, str], passed_on: Mapping[str, str] | None = None) -> list[Effect]:
-    """Return the effects of these sources, in order.
+def find_effects(
+    texts: Mapping[str, str], passed_on: Mapping[str, str] | None = None, *, within: str = ""
+) -> list[Effect]:
+    """Return the effects of these sources, in order; with a path ``within`` those of one of them.
 
     ``passed_on`` names functions (as ``str`` of their place) whose effect is their callers', and its kind: each call
     of one is an effect where it stands, and what is inside it is none. A module's private function that only writes
@@ -96,6 +98,7 @@ def find_effects(texts: Mapping[str, str], passed_on: Mapping[str, str] | None =
     places = [
         (Place(path, name), function)
         for path, text in texts.items()
+        if within in ("", path)
         for name, function in functions(_parsed(text))
     ]
     named = {place.rpartition(":")[2].rpartition(".")[2]: kind for place, kind in (passed_on or {}).items()}

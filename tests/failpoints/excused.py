@@ -23,7 +23,24 @@ PASSED_ON: dict[str, tuple[str, str]] = {
         "write",
         "part of the transaction that would have sent the order, or the cancel",
     ),
+    "orders/services/errands.py:defer_errand": (
+        "write",
+        "one statement; a worker that dies before it does the errand again",
+    ),
+    "orders/services/legs.py:take_legs": ("write", "part of the transaction that applies the report"),
+    "orders/services/legs.py:is_of_unnamed_leg": (
+        "write",
+        "part of the transaction that would apply the report",
+    ),
     "orders/services/attention.py:close_items": ("write", "part of the transaction that settles the order"),
+    "orders/services/execution_rows.py:write_execution": (
+        "write",
+        "part of the transaction that applies the report",
+    ),
+    "orders/services/refusals.py:tell_refused_requests": (
+        "write",
+        "part of the transaction that applies the report",
+    ),
     "orders/services/positions.py:book_executions": (
         "write",
         "part of the transaction that records the fills",
@@ -36,7 +53,41 @@ PASSED_ON: dict[str, tuple[str, str]] = {
         "write",
         "part of the transaction that locked the position",
     ),
+    "orders/services/new_orders.py:write_order": (
+        "write",
+        "part of the transaction that decides on the order",
+    ),
+    "orders/services/errands.py:write_errand": (
+        "write",
+        "part of the transaction that gives the reason for it",
+    ),
     "orders/services/quotas.py:spend_quota": ("write", "part of recording"),
+    "orders/services/errands.py:tend_if_waited_for": ("write", "part of the transaction that ends the order"),
+    "orders/services/reconciliation/findings.py:note_done": (
+        "write",
+        "part of the transaction that has done it",
+    ),
+    "orders/services/reconciliation/findings.py:note_open": (
+        "write",
+        "part of the transaction that compares",
+    ),
+    "orders/services/reconciliation/findings.py:settle": ("write", "part of the transaction that books"),
+    "orders/services/reconciliation/booking.py:book_difference": (
+        "write",
+        "part of the transaction that judges a position",
+    ),
+    "orders/services/reconciliation/outside.py:write_outside_order": (
+        "write",
+        "part of the transaction that records the finding",
+    ),
+    "orders/services/reconciliation/cash.py:compare_cash": (
+        "write",
+        "part of the transaction that ends a run",
+    ),
+    "orders/services/reconciliation/halts.py:settle_halt": (
+        "write",
+        "part of the transaction that ends a run",
+    ),
     "orders/services/leases.py:take_lease": ("write", "one statement; what it means depends on who takes"),
     "orders/services/leases.py:renew_leases": ("write", "one statement of the supervisor's turn"),
     "orders/services/leases.py:expire_lease": (
@@ -56,6 +107,10 @@ SHOWN_ELSEWHERE: dict[str, tuple[str, str]] = {
         "tasks/sweeps.py:due",
         "a sweep's lock lasts as long as the caller's block, which has the points",
     ),
+    "orders/services/unprotected.py:_alarm commit": (
+        "orders/services/unprotected.py:watch_protection",
+        "its caller's transaction, which has the points",
+    ),
     "tasks/orphans.py:hand_out_cases commit": (
         "tasks/routing.py:hand_out",
         "what was found was only read; the publishing of each case has the points",
@@ -63,6 +118,14 @@ SHOWN_ELSEWHERE: dict[str, tuple[str, str]] = {
     "orders/services/attention.py:retell_item write: update": (
         "orders/services/attention.py:open_item",
         "called right before; without this the item keeps its older text",
+    ),
+    "orders/services/reconciliation/reading.py:read_their_books broker: list_executions": (
+        "orders/services/reconciliation/reading.py:read_their_books",
+        "one reading of several calls; nothing is recorded between them",
+    ),
+    "orders/services/reconciliation/reading.py:read_their_books broker: list_orders": (
+        "orders/services/reconciliation/reading.py:read_their_books",
+        "one reading of several calls; nothing is recorded between them",
     ),
     "orders/services/requests.py:_cancel write: _cancel_unsent": (
         "orders/services/requests.py:_record",
@@ -85,14 +148,19 @@ SHOWN_ELSEWHERE: dict[str, tuple[str, str]] = {
 NOT_ON_AN_ORDERS_WAY: dict[str, str] = {
     # a file, or one effect of a function: reason
     "orders/services/api_keys.py": "a trader's keys, from the command line",
+    "orders/services/quotes.py:want_quotes commit": "a wish for quotes, in its caller's transaction if there is one",
     "orders/services/demo.py": "the demo's trader, before anything is traded",
+    "tradingsite/demo/cast.py": "the same",
     "orders/services/heartbeats.py": "says that a part of the desk works; the next beat says it again",
     "orders/services/market_hours.py:save_override write: save": "an operator announces a day: one row",
     "orders/ledger/positions.py:position_differences commit": "reads while the position's row is locked",
     "orders/services/positions.py:make_all_anew commit": "rebuild_positions: run again it makes the same",
     "orders/services/provisioning.py": "makes traders, before anything is traded",
+    "orders/services/exit_rules.py": "somebody sets exit rules: one row, whole or not at all",
     "orders/services/strategies.py": "an operator pauses a strategy: one row, whole or not at all",
     "orders/services/attention.py:resolve_item write: update": "an operator closes an item: one row",
     "orders/services/attention.py:resolve_items write: update": "the same for several: one statement",
+    "orders/services/reconciliation/findings.py:accept_finding write: update": "an operator accepts one: one row",
+    "orders/services/reconciliation/findings.py:settle_gone write: update": "one statement; the next run does it",
     "tradingsite/bench/database.py": "measures a database of its own",
 }

@@ -20,10 +20,16 @@ COMPONENTS = ("postgres", "redis", "venue", "web", "fleet", "sweeps", "beat")
 logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request hides what a failure says
 
 
+# Traders by the dozen leave positions behind: to value them, each would get a worker again every minute.
+QUIET = {"SWEEP_VALUATION_SECONDS": "3600"}
+
+
 @pytest.fixture(scope="package")
 def running_floor() -> Iterator[Floor]:
     """Run the desk that most flows share, with the settings that an operator gets."""
-    with running_desk(components=COMPONENTS, env={"FLEET_POOL_SIZE": "3", "FLEET_MAX_WORKERS": "80"}) as desk:
+    with running_desk(
+        components=COMPONENTS, env=QUIET | {"FLEET_POOL_SIZE": "3", "FLEET_MAX_WORKERS": "80"}
+    ) as desk:
         floor = Floor(desk)
         yield floor
         floor.close()
@@ -45,7 +51,7 @@ def hasty_running_floor() -> Iterator[Floor]:
         "SWEEP_DUE_SECONDS": "1",
         "SWEEP_ORPHANS_SECONDS": "1",
     }
-    with running_desk(components=COMPONENTS, env=environment) as desk:
+    with running_desk(components=COMPONENTS, env=QUIET | environment) as desk:
         floor = Floor(desk)
         yield floor
         floor.close()
@@ -71,7 +77,7 @@ def armed_running_floor() -> Iterator[ArmedFloor]:
         "SWEEP_DUE_SECONDS": "1",
         "SWEEP_ORPHANS_SECONDS": "1",
     }
-    with running_desk(components=COMPONENTS, env=environment) as desk:
+    with running_desk(components=COMPONENTS, env=QUIET | environment) as desk:
         floor = ArmedFloor(desk, points)
         floor.wait_ready()
         yield floor

@@ -188,7 +188,7 @@ class Floor:
     def add_fault(self, kind: str, trader: Trader, *, count: int | None = 1, **params: Any) -> None:
         """Have the venue misbehave towards this trader: on new orders, or as a stream for ``stream_…``."""
         match = {"account_id": trader.venue_account}
-        if not kind.startswith("stream") and kind not in ("fill_plan", "never_fill"):
+        if not kind.startswith("stream") and kind not in ("fill_plan", "never_fill", "reject"):
             match |= {"method": "POST", "path": "/v2/orders"}
         rule: Row = {"match": match, "fault": {"kind": kind, **params}}
         self.venue("POST", "/control/faults", rule if count is None else rule | {"count": count})
@@ -217,13 +217,21 @@ class Floor:
                 at_venue[row["client_order_id"]] += 1
             elif row["kind"] == "fill":
                 filled[name] += row["qty"]
-        orders = self.desk_rows("SELECT cl_ord_id, ord_status, cum_qty FROM orders_order")
+        orders = self.desk_rows(
+            "SELECT cl_ord_id, ord_status, cum_qty, broker_order_id, sent_with_id FROM orders_order"
+        )
+        there = {ours: name for name, ours in first.items()}
         known = {order["cl_ord_id"] for order in orders} | first.keys()
         assert [name for name in at_venue if name not in known] == [], "the venue has orders of nobody"
         assert [name for name in first if at_venue[name] > 1] == [], "a replace was done twice"
         for order in orders:
-            unsent = order["ord_status"] in ("DENIED", "REJECTED")
-            assert at_venue[order["cl_ord_id"]] == (0 if unsent else 1), order
+            unsent = order["ord_status"] in ("DENIED", "REJECTED") and not order["broker_order_id"]
+            name = (
+                there.get(order["cl_ord_id"], order["cl_ord_id"])
+                if order["sent_with_id"]
+                else order["cl_ord_id"]
+            )
+            assert at_venue[name] == (0 if unsent else 1), order
             assert Decimal(filled[order["cl_ord_id"]]) == order["cum_qty"], order
         done = self.desk.run("manage.py", "ledger_check", "--json")
         assert done.returncode == 0, done.stdout + done.stderr
@@ -232,10 +240,15 @@ class Floor:
         assert result["accepted"] == len(orders)
 
     def _first_ids(self) -> dict[str, str]:
-        """Return, for each replace, the client order id under which its order went first."""
+        """Return, for each replace, the client order id under which its order went first.
+
+        So for the stop of an OCO, which the broker makes under an id of its own.
+        """
         rows = self.desk_rows(
             "SELECT request.cl_ord_id AS name, orders_order.cl_ord_id AS first FROM orders_orderrequest AS request"
             " JOIN orders_order ON orders_order.id = request.order_id WHERE request.kind = 'REPLACE'"
+            " UNION ALL SELECT working_cl_ord_id, cl_ord_id FROM orders_order"
+            " WHERE sent_with_id IS NOT NULL AND working_cl_ord_id <> cl_ord_id"
         )
         return {row["name"]: row["first"] for row in rows}
 

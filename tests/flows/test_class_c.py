@@ -91,7 +91,8 @@ def test_an_order_that_may_have_been_sent_waits_for_an_operator(
     lost = send(floor, trader)
     behind = send(floor, trader)
     elsewhere = send(floor, trader, symbol="MSFT")
-    way_out = send(floor, trader, action="close_long")
+    # One of the whole would take what waits behind along.
+    way_out = send(floor, trader, action="long_exit", quantity="1")
     floor.wait_filled(trader, str(elsewhere["id"]))
     floor.wait_filled(trader, str(way_out["id"]))
     lost = looked_up(floor, lost, 4)

@@ -16,7 +16,16 @@ def test_all_of_the_demo_is_so(floor: Floor) -> None:
     done = floor.desk.run("manage.py", "demo")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith("All of it was so.\n")
-    for expected in ("whom no worker serves", "epoch 1", "profit or loss", " 409\n", " 401\n", "login"):
+    for expected in (
+        "whom no worker serves",
+        "epoch 1",
+        "profit or loss",
+        "REVERSED",
+        "STOPPED_OUT",
+        " 409\n",
+        " 401\n",
+        "login",
+    ):
         assert expected in done.stdout
     assert "\x1b" not in done.stdout
 

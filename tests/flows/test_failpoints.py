@@ -126,6 +126,17 @@ def spoil(floor: ArmedFloor, trader: Trader, sealed: str) -> None:
     )
 
 
+def sized_entries(trial: Trial) -> None:
+    """Have an entry sized by its worker, which gets no quote at first; three shares are what the rule is cut to."""
+    floor, trader = trial.floor, trial.floor.trader()
+    rule = "sizing_method = 'PERCENT_OF_EQUITY', sizing_value = 50, max_quantity = 3"
+    floor.desk_rows(f"UPDATE orders_strategy SET {rule} WHERE user_id = %s RETURNING id", trader.user_id)
+    match = {"account_id": trader.venue_account, "method": "GET", "path": "/v2/stocks*"}
+    fault = {"match": match, "count": 1, "fault": {"kind": "error_before", "status": 503}}
+    floor.venue("POST", "/control/faults", fault)
+    trial.deliver(trader, quantity=None)
+
+
 def resting_orders(trial: Trial) -> None:
     """Have an order rest until it is checked, and cut its stream."""
     trader, order_id = trial.resting()
@@ -134,8 +145,9 @@ def resting_orders(trial: Trial) -> None:
 
 
 def silent_streams(trial: Trial) -> None:
-    """Fill an order and tell nobody but who asks."""
+    """Fill an order and tell nobody but who asks: not at a worker's start, when the whole account is compared."""
     trader = trial.floor.trader()
+    trial.floor.wait_filled(trader, trial.deliver(trader), seconds=PATIENCE_SECONDS)
     trial.floor.add_fault("stream_silence", trader, count=None)
     trial.deliver(trader)
 
@@ -193,6 +205,13 @@ def lost_cancels(trial: Trial) -> None:
     trial.floor.wait_status(order_id, "CANCELED", seconds=PATIENCE_SECONDS)
 
 
+def protected_entries(trial: Trial) -> None:
+    """Have an entry bring protective exits that no price here touches, and the sweep look at them."""
+    exits = {"stop_loss": {"percent": "60"}, "take_profit": {"percent": "300"}}
+    trial.deliver(trial.floor.trader(), **exits)
+    time.sleep(1)
+
+
 STIMULI: dict[str, tuple[Callable[[Trial], None], list[str]]] = {
     "workers": (
         alerts,
@@ -243,6 +262,7 @@ STIMULI: dict[str, tuple[Callable[[Trial], None], list[str]]] = {
     ),
     "refusals": (refusals, ["undo.before_commit", "undo.after_commit"]),
     "locked accounts": (locked_accounts, ["attention.before", "postpone.after_commit"]),
+    "sized entries": (sized_entries, ["sizing.account", "unsized.after_commit"]),
     "resting orders": (resting_orders, ["check.before", "check.after", "check.noted", "gap.marked"]),
     "silent streams": (silent_streams, ["fills.after"]),
     "cancels and replaces": (
@@ -258,6 +278,17 @@ STIMULI: dict[str, tuple[Callable[[Trial], None], list[str]]] = {
     ),
     "lost cancels": (lost_cancels, ["request.check.noted"]),
     "stale entries": (stale_entries, ["deny.before_commit", "deny.after_commit"]),
+    "protected entries": (
+        protected_entries,
+        [
+            "protect.before",
+            "protect.before_commit",
+            "protect.after_commit",
+            "sweep.protection.before",
+            "protect.watched",
+            "sweep.protection.after",
+        ],
+    ),
     "a fleet that stops": (fleet_stops, ["lease.before_release", "lease.after_release", "stop.after_term"]),
 }
 
@@ -270,6 +301,8 @@ ELSEWHERE = {
     "replaced.": "needs a replace that is accepted after it was given up: the chaos run",
     "wedged.": "needs a worker that stands still for 90 s here: the chaos run",
     "disowned.": "needs a worker that stays without its lease: the chaos run",
+    "lookup.stop.": "needs an OCO whose answer is lost, and whose target the stream names",
+    "protect.deferred": "needs an exit that is refused: test_protection has one; it is only looked at sooner",
     "lookup.listed": "class C only; these traders' broker takes an id once",
     "lookup.fills": "the same",
     "adopt.": "an operator settles what class C leaves open",
@@ -280,12 +313,26 @@ ELSEWHERE = {
     "sweep.pool.": "the same",
     "sweep.market_hours.": "the same: hours are read for a year ahead",
     "hours.": "the same",
+    "reconcile.": "test_reconciliation passes them: nothing here happens behind the desk's back",
+    "sweep.reconcile.": "upkeep: no order hangs on it",
+    "sweep.valuation.": "the same: what is held is valued at the next sweep",
+    "quotes.": "test_exit_monitor strikes it: this desk values once a minute",
+    "valuation.": "the same",
+    "exit_rule.": "the same: these traders have no exit rules",
+    "reversal.": "test_reversal_deaths passes them, and the chaos run",
+    "desk_cancel.": "the same",
+    "exit.record.": "needs an exit that the desk decides on: the chaos run",
+    "flatten.": "the same: alerts do not flatten",
+    "tend.": "the same: nothing waits here for an order's end",
+    "errand.": "no order of these traders gives one: the chaos run",
     "pool.decide.": "the same",
     "orphan.lease.": "needs a lease longer than these 4 s to be found before it ends by itself: the chaos run",
     "orphan.queue.": "upkeep: no order hangs on it",
     "orphan.replies.": "the same",
     "orphan.healed.": "the same",
     "attention.settled": "the same",
+    "instruments.": "the same",
+    "sweep.instruments.": "the same",
     "dead_letter.": "a task that failed three times; its order is due all the same",
 }
 

@@ -20,7 +20,7 @@ COMPONENTS = ("postgres", "redis", "venue", "web", "fleet", "sweeps", "beat")
 ENVIRONMENT = {
     "FLEET_POOL_SIZE": "1",
     "FLEET_POOL_MAX": "4",
-    "FLEET_MAX_WORKERS": "12",
+    "FLEET_MAX_WORKERS": "24",
     "LEASE_TTL_SECONDS": "60",  # what ends sooner was ended by the maintenance
     "LEASE_RENEW_SECONDS": "2",
     "SWEEP_DUE_SECONDS": "1",
@@ -30,6 +30,8 @@ ENVIRONMENT = {
     "POOL_DEMAND_HOURS": "0.004",  # 14 s
     "POOL_SURPLUS_SECONDS": "1",
     "UNDELIVERED_SECONDS": "3",  # longer than an alert is waited for
+    "SWEEP_VALUATION_SECONDS": "3600",  # or whoever holds something is given a worker again
+    "SWEEP_INSTRUMENTS_SECONDS": "1",
 }
 
 
@@ -43,6 +45,7 @@ def floor(points: Path) -> Iterator[Floor]:
     """Run a desk on which maintenance comes by every few seconds, and failpoints can be armed."""
     with running_desk(components=COMPONENTS, env=ENVIRONMENT | {"FAILPOINTS": str(points)}) as desk:
         floor = Floor(desk)
+        wait_for_instruments(floor)
         yield floor
         floor.assert_books_balance()
         floor.close()
@@ -52,6 +55,19 @@ def floor(points: Path) -> Iterator[Floor]:
 def queues(floor: Floor) -> Iterator[redis.Redis]:
     with redis.Redis(unix_socket_path=str(floor.desk.home.run / "redis.sock")) as client:
         yield client
+
+
+def wait_for_instruments(floor: Floor) -> None:
+    """Wait until somebody's worker has read what there is to trade: it would run into the first test's failpoints."""
+    floor.trader()
+    left = "SELECT NOT EXISTS (SELECT FROM orders_errand) AND EXISTS (SELECT FROM brokers_instrument) AS done"
+    wait_until("the instruments are read", lambda: floor.desk_rows(left)[0]["done"], seconds=60)
+
+
+def wait_for_errands(floor: Floor, trader: Trader) -> None:
+    """Wait until the trader's worker has compared its accounts, as it does when it begins."""
+    errands = "SELECT 1 FROM orders_errand WHERE user_id = %s"
+    wait_until("nothing is left to be done", lambda: not floor.desk_rows(errands, trader.user_id))
 
 
 def fail_next(points: Path, name: str, times: int, seconds: float = 30.0) -> None:
@@ -90,6 +106,7 @@ def test_a_lease_whose_worker_died_unseen_is_ended_long_before_its_time(floor: F
 def test_a_worker_that_has_lost_its_lease_takes_it_anew(floor: Floor) -> None:
     trader = floor.trader()
     pid = floor.warm_up(trader)
+    wait_for_errands(floor, trader)  # or another worker would be called for them
     floor.desk_rows("UPDATE orders_workerlease SET expires_at = now() WHERE user_id = %s", trader.user_id)
     lease = wait_until("the lease stands again", lambda: floor.lease(trader))
     assert (lease["pid"], lease["epoch"]) == (pid, 2)
@@ -142,6 +159,7 @@ def test_a_doorbell_that_fails_three_times_is_a_dead_letter_and_the_order_is_sen
 ) -> None:
     trader = floor.trader()
     floor.warm_up(trader)
+    wait_for_errands(floor, trader)  # or the order would be sent between them, and not by its doorbell
     with ThreadPoolExecutor(1) as threads:
         failing = threads.submit(fail_next, points, "submit.before", 3)  # the sweep rings again each time
         answer = floor.send(trader)

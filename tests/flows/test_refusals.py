@@ -189,5 +189,33 @@ def test_what_the_broker_refuses_is_answered_as_such(floor: Floor) -> None:
     answer = floor.send(trader, quantity=100)
     order = answer.json()
     assert (answer.status_code, order["ord_status"]) == (200, "REJECTED")
-    assert order["reason"]
-    assert order["text"]
+    assert order["reason"] == "INSUFFICIENT_MARGIN"
+    assert order["text"].startswith(
+        "The account has not enough buying power for this order. The broker says: "
+    )
+
+
+def test_what_the_broker_refuses_after_it_has_accepted_it_is_answered_the_same_way(floor: Floor) -> None:
+    trader = floor.trader()
+    floor.add_fault("reject", trader, reason="trading in asset AAPL is halted")
+    answer = floor.send(trader)
+    assert answer.status_code in (200, 202), answer.text
+    row = floor.wait_status(answer.json()["id"], "REJECTED")
+    assert row["reason"] == "HALTED"
+    assert row["text"] == (
+        "Trading in this symbol is halted. The broker says: trading in asset AAPL is halted."
+    )
+    assert (floor.times_at_venue(trader, row), row["cum_qty"]) == (1, 0)
+
+
+def test_a_broker_that_asks_for_a_slower_pace_gets_it(floor: Floor) -> None:
+    trader = floor.trader()
+    floor.add_fault("rate_limit", trader, retry_after=3)
+    answer = floor.send(trader)
+    assert answer.status_code == 202
+    waiting = floor.order(answer.json()["id"])
+    assert (waiting["ord_status"], waiting["reason"]) == ("INITIALIZED", "RATE_LIMITED")
+    assert waiting["text"] == "The broker asks for a slower pace; it is sent again in 3 s."
+    row = floor.wait_filled(trader, answer.json()["id"])
+    assert (row["attempt"], row["reason"], row["text"]) == (2, "", "")
+    assert row["submitted_at"] <= waiting["eligible_at"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 
 from brokers.paper.factory import CAPABILITIES
 from brokers.types import (
@@ -12,6 +13,7 @@ from brokers.types import (
     BeforeSend,
     CancelOrder,
     Capabilities,
+    CorporateAction,
     ExecutionReport,
     IdempotencyClass,
     NewOrder,
@@ -36,6 +38,9 @@ class MemoryStream:
 
     def wait_live(self, timeout_seconds: float) -> bool:
         return self.is_live
+
+    def renew(self) -> None:
+        self.drop()
 
     def close(self) -> None:
         if self.is_live:
@@ -105,13 +110,25 @@ class MemoryAdapter:
         return self._book.fills()
 
     def list_positions(self) -> list[PositionReport]:
-        raise NeverAsked("positions")
+        self._book.read()
+        return [
+            PositionReport(symbol, qty, avg_px=Decimal(100))
+            for symbol, qty in self._book.held().items()
+            if qty
+        ]
+
+    def list_corporate_actions(self, *, since: datetime) -> list[CorporateAction]:
+        return []
 
     def account(self) -> AccountReport:
-        raise NeverAsked("the account")
+        cash = self._book.cash()
+        return AccountReport("book", "USD", cash, cash, cash, blocked=False)
 
     def quote(self, symbol: str) -> Quote:
         raise NeverAsked(f"a quote of {symbol}")
+
+    def quotes(self, symbols: Sequence[str]) -> list[Quote]:
+        raise NeverAsked("quotes")
 
     def stream(self, *, on_report: OnReport, on_gap: Callable[[], None]) -> MemoryStream:
         stream = MemoryStream(self._book, on_report, on_gap)

@@ -29,7 +29,7 @@ PROFILE = settings(
 
 def fills_count_again(patch: pytest.MonkeyPatch) -> None:
     """Neither the executions nor the state know an exec id again."""
-    patch.setattr("orders.services.executions._write_execution", lambda order, report: True)
+    patch.setattr("orders.services.executions.write_execution", lambda order, report: True)
     patch.setattr(
         "orders.state.fills.add_trade", lambda state, fill: replace(state, fills=(*state.fills, fill))
     )

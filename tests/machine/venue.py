@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -35,6 +35,7 @@ from brokers.types import (
 T = TypeVar("T")
 
 ZERO = Decimal(0)
+FIRST_CASH = Decimal(1_000_000)
 WORKING = frozenset({OrdStatus.PENDING_NEW, OrdStatus.NEW, OrdStatus.PARTIALLY_FILLED})
 
 
@@ -223,6 +224,23 @@ class Book:
 
     def fills(self) -> list[ExecutionReport]:
         return [fill for order in self.orders for fill in order.fills]
+
+    def held(self) -> Counter[str]:
+        """Return the position in each symbol, flat ones too."""
+        held: Counter[str] = Counter()
+        for fill in self.fills():
+            assert fill.last_qty is not None
+            held[fill.symbol] += fill.last_qty if fill.side is Side.BUY else -fill.last_qty
+        return held
+
+    def cash(self) -> Decimal:
+        """Return what the account has left of what it began with."""
+        paid = ZERO
+        for fill in self.fills():
+            assert fill.last_qty is not None
+            assert fill.last_px is not None
+            paid += fill.last_qty * fill.last_px * (1 if fill.side is Side.BUY else -1)
+        return FIRST_CASH - paid
 
     def _tell(self, order: VenueOrder, exec_type: ExecType) -> None:
         self._publish(self._report(order, exec_type))

@@ -24,6 +24,7 @@ class Scan:
     _calls: list[tuple[str, ast.FunctionDef | None, ast.Call]] = field(default_factory=list)
     _constants: dict[str, str] = field(default_factory=dict)
     _functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
+    _defaults: dict[str, str] = field(default_factory=dict)  # of the fields of classes
     _sql: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -58,6 +59,8 @@ class Scan:
                 self._sql.append(str(child.value))
             elif isinstance(child, ast.FunctionDef):
                 self._functions[child.name] = child
+            elif isinstance(child, ast.AnnAssign) and isinstance(node, ast.ClassDef):
+                self._defaults.update(_default(child))
             self._read(path, child, child if isinstance(child, ast.FunctionDef) else function)
 
     def _texts_of(self, expression: Any, place: tuple[str, ast.FunctionDef | None, ast.Call]) -> set[str]:
@@ -76,12 +79,17 @@ class Scan:
                 return {text for one in returns for text in self._texts_of(one.value, place)}
             case ast.Attribute(value=ast.Call(func=ast.Name(id="type")), attr="__name__"):
                 return set(STATE_EVENTS)
+            case ast.Attribute(value=ast.Name(), attr=name) if name in self._defaults:
+                return {self._defaults[name]} | self._given(self._calls, name)
         raise Unreadable(f"{path}:{expression.lineno} {ast.unparse(expression)}")
 
     def _passed_in(self, function: ast.FunctionDef, parameter: str) -> set[str]:
         """Return what the callers give by name; ``kinds`` looks itself at what they give ``note`` by position."""
         calls = [place for place in self._calls if _called(place[2]) == function.name]
-        given = [(_argument(place[2], parameter), place) for place in calls]
+        return self._given(calls, parameter)
+
+    def _given(self, calls: list[tuple[str, ast.FunctionDef | None, ast.Call]], name: str) -> set[str]:
+        given = [(_argument(place[2], name), place) for place in calls]
         return {text for argument, place in given if argument for text in self._texts_of(argument, place)}
 
 
@@ -93,6 +101,13 @@ def _assigned(statement: ast.Assign) -> Iterator[tuple[str, str]]:
     for name, value in zip(names, values, strict=False):
         if isinstance(name, ast.Name) and isinstance(value, ast.Constant) and isinstance(value.value, str):
             yield name.id, value.value
+
+
+def _default(field_of_class: ast.AnnAssign) -> Iterator[tuple[str, str]]:
+    """Yield the text that a class's ``name: str = "text"`` begins with."""
+    name, value = field_of_class.target, field_of_class.value
+    if isinstance(name, ast.Name) and isinstance(value, ast.Constant) and isinstance(value.value, str):
+        yield name.id, value.value
 
 
 def _called(call: ast.Call) -> str:

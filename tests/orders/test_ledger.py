@@ -128,9 +128,9 @@ def test_what_agrees(ord_status: str, status: str) -> None:
     [
         ({"ord_status": "DENIED", "reason": "TOO_OLD"}, "explained"),
         ({"ord_status": "DENIED"}, "lost"),  # a refusal of ours without a reason explains nothing
-        ({"ord_status": "REJECTED", "reason": "REJECTED_BY_BROKER", "broker_order_id": ""}, "explained"),
+        ({"ord_status": "REJECTED", "reason": "INSUFFICIENT_MARGIN", "broker_order_id": ""}, "explained"),
         ({"ord_status": "REJECTED", "broker_order_id": ""}, "lost"),
-        ({"ord_status": "REJECTED", "reason": "REJECTED_BY_BROKER"}, "lost"),  # it has an id there
+        ({"ord_status": "REJECTED", "reason": "INSUFFICIENT_MARGIN"}, "lost"),  # it has an id there
         ({"ord_status": "CANCELED", "broker_order_id": ""}, "explained"),
         ({"ord_status": "CANCELED"}, "lost"),
         ({"ord_status": "NEW"}, "lost"),

@@ -6,9 +6,17 @@ import pytest
 from django.utils import timezone
 
 from brokers.types import ExecType
-from orders.models import Order
-from orders.selectors import WorkAtHand, unsent_orders, users_with_due_orders, work_at_hand
-from orders.services.leases import Fence
+from orders.models import Errand, Order
+from orders.selectors import (
+    WorkAtHand,
+    unsent_orders,
+    users_with_due_orders,
+    users_with_patient_errands,
+    users_without_worker,
+    work_at_hand,
+)
+from orders.services.errands import write_errand
+from orders.services.leases import Fence, take_lease
 from orders.services.submission import begin_submission
 from tests.factories.alerts import record_one
 from tests.factories.reports import make_fill, make_report
@@ -43,17 +51,17 @@ def test_entries_in_one_symbol_are_one_row_and_hide_nothing(desk: Desk, fence: F
 
 
 def test_the_look_at_what_is_at_hand_tells_the_kinds_of_work_apart(desk: Desk, fence: Fence) -> None:
-    nothing = WorkAtHand(requests=False, orders=False, checks=False)
+    nothing = WorkAtHand(requests=False, orders=False, checks=False, errands=False)
     assert work_at_hand(desk.user.id) == nothing
     order = record_one(desk)
-    assert work_at_hand(desk.user.id) == WorkAtHand(requests=False, orders=True, checks=False)
+    assert work_at_hand(desk.user.id) == WorkAtHand(requests=False, orders=True, checks=False, errands=False)
     begin_submission(order.id, fence=fence, dequeued_at=timezone.now())
     Order.objects.filter(pk=order.pk).update(next_check_at=timezone.now())
-    assert work_at_hand(desk.user.id) == WorkAtHand(requests=False, orders=True, checks=True)
+    assert work_at_hand(desk.user.id) == WorkAtHand(requests=False, orders=True, checks=True, errands=False)
     hear(order, make_report(order, ExecType.NEW))
     assert work_at_hand(desk.user.id) == nothing, "it is looked at later"
     cancel(order)
-    assert work_at_hand(desk.user.id) == WorkAtHand(requests=True, orders=False, checks=False)
+    assert work_at_hand(desk.user.id) == WorkAtHand(requests=True, orders=False, checks=False, errands=False)
     assert work_at_hand(make_desk().user.id) == nothing, "another trader's"
 
 
@@ -93,3 +101,23 @@ def test_nobody_is_named_twice() -> None:
         order = record_one(desk)
         Order.objects.filter(pk=order.pk).update(next_check_at=timezone.now() - dt.timedelta(hours=1))
     assert users_with_due_orders() == [desk.user.id]
+
+
+def ask(desk: Desk, kind: Errand.Kind, *, seconds_ago: int = 0) -> None:
+    due_at = timezone.now() - dt.timedelta(seconds=seconds_ago)
+    write_errand(user_id=desk.user.id, account_id=desk.account.pk, kind=kind, due_at=due_at)
+
+
+def test_errands_that_can_wait_ring_for_a_worker_that_is_there_and_claim_none() -> None:
+    covered, longest, lately, urgent, later = (make_desk() for _ in range(5))
+    take_lease(user_id=covered.user.id, worker="w", host="h", pid=1)
+    ask(covered, Errand.Kind.QUOTES, seconds_ago=1)
+    ask(longest, Errand.Kind.RECONCILE, seconds_ago=90)
+    ask(longest, Errand.Kind.QUOTES, seconds_ago=1)
+    ask(lately, Errand.Kind.QUOTES, seconds_ago=30)
+    ask(urgent, Errand.Kind.TEND_POSITION, seconds_ago=5)
+    ask(later, Errand.Kind.QUOTES, seconds_ago=-60)
+    assert set(users_with_due_orders()) == {covered.user.id, urgent.user.id}
+    assert users_without_worker() == [urgent.user.id]
+    assert users_with_patient_errands(limit=9) == [longest.user.id, lately.user.id]
+    assert users_with_patient_errands(limit=1) == [longest.user.id]

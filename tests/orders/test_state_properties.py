@@ -4,7 +4,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from brokers.types import OrdStatus
@@ -15,9 +15,11 @@ from orders.state import (
     Event,
     IllegalTransition,
     OrderState,
+    Rejected,
     Replaced,
     ReplaceRejected,
     Restated,
+    Submitted,
     Trade,
     apply,
     event_from_dict,
@@ -75,6 +77,7 @@ def test_events_and_states_survive_json(order_qty: Decimal, events: list[Event])
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.one_of(OWN, FACTS), max_size=15), FACTS)
+@example([Submitted(2)], Rejected())
 def test_a_fact_told_twice_changes_nothing_the_second_time(events: list[Event], fact: Event) -> None:
     answers = CancelRejected | ReplaceRejected | Replaced
     assume(

@@ -13,6 +13,7 @@ from brokers.models import BrokerAccount
 from brokers.types import OrdType, PositionEffect, Side, TimeInForce
 from orders.intake.fields import FieldCode, FieldError
 from orders.intake.problem import Problem, ProblemError, ProblemType
+from orders.intake.protective import ProtectiveExit
 from orders.models import Order
 from orders.views import order_new
 from orders.views.placing import PlacedOrder
@@ -249,3 +250,22 @@ def test_the_desk_refuses_by_itself_while_no_fleet_runs(
     response = page.post(URL, filled_in(account))
     assert response.status_code == 503
     assert not Order.objects.exists()
+
+
+def test_protective_exits_are_prices_or_percentages(page: Client, account: BrokerAccount, desk: Desk) -> None:
+    fields = filled_in(account, stop_loss="2 %", take_profit=".5", trailing="")
+    fields |= {"side": "SELL"}
+    page.post(URL, fields)
+    (asked,) = desk.asked
+    request = asked["request"]
+    assert request.stop_loss == ProtectiveExit(percent=Decimal(2))
+    assert request.take_profit == ProtectiveExit(price=Decimal("0.5"))
+    assert request.trailing is None
+
+
+def test_a_wrong_protective_exit_is_shown_at_its_field(
+    page: Client, account: BrokerAccount, desk: Desk
+) -> None:
+    answer = page.post(URL, filled_in(account, stop_loss="200%")).content.decode()
+    assert desk.asked == []
+    assert "id_stop_loss_error" in answer

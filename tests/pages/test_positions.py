@@ -1,11 +1,13 @@
 """The list of positions: whose, which, in what form."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
 from brokers.models import BrokerAccount
 from orders.models import Position
@@ -47,7 +49,7 @@ def test_flat_ones_are_hidden_until_they_are_asked_for(page: Client, account: Br
     assert symbols(page.get(URL)) == ["AAPL"]
     response = page.get(URL, {"all": "1"})
     assert symbols(response) == ["AAPL", "MSFT"]
-    assert "Flat MSFT – 0.00 +12.50" in text_of(response)
+    assert "Flat MSFT 0.00 – – +12.50" in text_of(response)
     filtered = page.get(URL, {"all": "1", "symbol": "msft"})
     assert symbols(filtered) == ["MSFT"]
     assert (
@@ -58,8 +60,22 @@ def test_flat_ones_are_hidden_until_they_are_asked_for(page: Client, account: Br
 def test_what_a_position_comes_to(page: Client, account: BrokerAccount) -> None:
     make_position(account, "BTC/USD", "-0.150000000", cost="-9750", realized_pnl="-3.105", fees="1.2")
     response = page.get(URL)
-    assert "Short 0.15 BTC/USD 65000.00 −9750.00 −3.10 1.20" in text_of(response)
+    assert "Short 0.15 BTC/USD −9750.00 at 65000.00 no quote – −3.10 1.20" in text_of(response)
     assert 'class="pnl loss" title="-3.105"' in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "age"),
+    [(1, "under a minute old"), (60, "1 min old"), (7200, "2 h old"), (3 * 86_400, "3 days old")],
+)
+def test_what_a_position_is_worth_and_how_old_that_is(
+    page: Client, account: BrokerAccount, seconds: int, age: str
+) -> None:
+    quoted_at = timezone.now() - timedelta(seconds=seconds)
+    position = make_position(account)
+    marks = {"mark_px": "101.5", "market_value": 1015, "unrealized_pnl": 15, "unrealized_pct": "1.5"}
+    Position.objects.filter(pk=position.pk).update(**marks, quote_time=quoted_at, valued_at=timezone.now())
+    assert f"1015.00 at 101.50 {age} +15.00 +1.50 %" in text_of(page.get(URL))
 
 
 def test_symbol_and_account(page: Client, ann: User, account: BrokerAccount) -> None:

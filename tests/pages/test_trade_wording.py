@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from orders.models import Trade
+from orders.models import ExitReason, Trade
 from orders.templatetags.desk import pnl
 from orders.views.trade_wording import amount, exit_words, signed_amount, trade_words
 
@@ -30,7 +30,7 @@ def test_why_a_trade_ended(reason: str, words: str) -> None:
     assert exit_words(trade("CLOSED", exit_reason=reason)) == words
 
 
-@pytest.mark.parametrize("reason", Trade.ExitReason.values)
+@pytest.mark.parametrize("reason", ExitReason.values)
 def test_every_reason_has_words(reason: str) -> None:
     words = exit_words(trade("CLOSED", exit_reason=reason))
     assert words[0].isupper()

@@ -214,3 +214,22 @@ def test_its_page_follows_it_to_its_end(page: Client, account: BrokerAccount) ->
     assert 'id="announcement"' in changed
     Trade.objects.filter(pk=trade.pk).update(status="CANCELED")
     assert "hx-trigger" not in page.get(url(trade)).content.decode()
+
+
+def test_a_trade_shows_its_stop_and_target_with_their_state(page: Client, account: BrokerAccount) -> None:
+    entry = make_order(account, protection={"stop_loss": {"percent": "2"}, "take_profit": {"price": "120"}})
+    trade = make_trade(account)
+    make_leg(trade, entry)
+    exits = {"side": "SELL", "position_effect": "CLOSE", "parent": entry, "source": "desk"}
+    target = make_order(account, "NEW", ord_type="LIMIT", price="120", leg="TAKE_PROFIT", **exits)
+    stop = make_order(
+        account, "PENDING_NEW", ord_type="STOP", stop_px="98", leg="STOP_LOSS", sent_with=target, **exits
+    )
+    for url in (f"/trades/{trade.pk}/", f"/orders/{entry.pk}/"):
+        shown = page.get(url).content.decode()
+        for word in ("Protective exits", "Stop loss", "98.00", "Take profit", "120.00", "Working"):
+            assert word in shown
+    assert "2 % from the fill" in page.get(f"/orders/{entry.pk}/").content.decode()
+    legs = page.get(f"/orders/{stop.pk}/").content.decode()
+    assert f"/orders/{entry.pk}/" in legs
+    assert f"/orders/{target.pk}/" in legs

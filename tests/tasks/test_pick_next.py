@@ -19,6 +19,7 @@ from orders.services.executions import apply_execution_report
 from orders.services.leases import LeaseLost, expire_lease
 from tasks.fleet.session import TraderSession, pick_next
 from tasks.fleet.slots import Slot, boottime
+from tasks.fleet.watching import StreamWatch
 from tests.factories.adapters import ScriptedAdapter
 from tests.factories.alerts import record_one
 from tests.factories.leases import lease_of
@@ -55,7 +56,8 @@ A, B = "A", "B"
     [
         ([], set(), None),
         ([entry(A), entry(A)], set(), 0),
-        ([entry(A), entry(B), exit_(B)], set(), 1),  # B holds an exit, and within B the oldest goes first
+        ([entry(A), entry(B), exit_(B)], set(), 2),  # exits go before waiting entries
+        ([entry(A), exit_(B), exit_(B)], set(), 1),  # the oldest first
         ([entry(A), exit_(B)], set(), 1),
         ([entry(A), entry(B)], {A}, 1),  # an unknown outcome in A holds its entries back
         ([entry(A), exit_(A)], {A}, 1),  # and never an exit
@@ -85,6 +87,10 @@ class Account:
     adapter: ScriptedAdapter
     account_id: uuid.UUID
     stream: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(is_live=True))
+
+    @property
+    def watch(self) -> StreamWatch:
+        return StreamWatch(self.stream)  # type: ignore[arg-type]
 
     @contextmanager
     def holding(self, order: Order) -> Iterator[Callable[[], list[ExecutionReport]]]:
@@ -133,7 +139,7 @@ def test_what_is_unknown_blocks_entries_of_its_symbol_also_for_the_next_worker(
     holder_of(desk, session, adapter)
     unknown = answer_lost(desk, session, adapter)
     behind, elsewhere = record_one(desk), record_one(desk, symbol="MSFT")
-    way_out = record_one(desk, action="close_long")
+    way_out = record_one(desk, action="sell", order_type="exit", quantity="4")
 
     def sent_by(session: TraderSession, adapter: ScriptedAdapter) -> list[str]:
         session.work()

@@ -19,8 +19,14 @@ COLUMNS = ("p50", "p95", "p99", "max")
 
 def render(result: Mapping[str, Any]) -> str:
     """Write the whole result as Markdown tables."""
-    parts = [_machine(result), _answers(result["runs"]), _steps(result["runs"]), _rest(result)]
-    return "\n\n".join(parts)
+    parts = [
+        _machine(result),
+        _answers(result["runs"]),
+        _resting(result),
+        _steps(result["runs"]),
+        _rest(result),
+    ]
+    return "\n\n".join(part for part in parts if part)
 
 
 def render_comparison(result: Mapping[str, Any], earlier: Mapping[str, Any]) -> str:
@@ -65,6 +71,18 @@ def _answers(runs: Mapping[str, Any]) -> str:
             counts = [f"{run['alerts']}", f"{run['answered_filled']}"]
             rows.append([words, *counts, *(f"{run['ms'][column]:.1f}" for column in COLUMNS), f"{rate}"])
     return _table(["alert to answer, ms", "alerts", "filled in it", *COLUMNS, "orders/s"], rows)
+
+
+def _resting(result: Mapping[str, Any]) -> str:
+    run = result.get("resting")
+    if not run:
+        return ""  # an earlier version's result, or an exchange whose prices cannot be ordered
+    words = f"{run['traders']} traders, resting orders filled at {run['fills_per_second']} a second"
+    counts = [f"{run['orders']}", f"{run['filled']}"]
+    row = [words, *counts, *(f"{run['ms'][column]:.1f}" for column in COLUMNS)]
+    return _table(
+        ["fill in the exchange's ledger → on the order's row, ms", "orders", "filled", *COLUMNS], [row]
+    )
 
 
 def _steps(runs: Mapping[str, Any]) -> str:

@@ -10,12 +10,13 @@ from typing import Any
 from django.conf import settings
 
 from orders.models import Order
-from orders.services.provisioning import TraderOptions, create_traders
+from orders.services.provisioning import NewTrader, TraderOptions, create_traders
 from tradingsite.bench.database import per_alert, read_counters
 from tradingsite.bench.fleet import bound_pids, idle_pids, memory_mb, wait_for_pool
 from tradingsite.bench.load import Line, Sample, one_after_the_other, side_by_side
 from tradingsite.bench.machine import describe_machine
 from tradingsite.bench.numbers import summary
+from tradingsite.bench.resting import measure_resting
 from tradingsite.bench.stages import describe, ways_of
 from tradingsite.bench.venue import measure_venue
 
@@ -32,6 +33,7 @@ class Plan:
     warm_up: int = 30
     cold: int = 20
     burst: int = 100
+    resting: int = 20  # of each trader, ten of them
 
 
 def measure(url: str, plan: Plan, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -49,6 +51,8 @@ def measure(url: str, plan: Plan, tell: Callable[[str], None]) -> dict[str, Any]
     runs["cold"] = _cold(_new_lines(plan.cold, url))
     tell(f"one trader, {plan.burst} alerts at once")
     runs["burst"] = _burst(line, plan.burst, url)
+    tell(f"{SIDE_BY_SIDE} traders with {plan.resting} resting orders each, met one after the other")
+    result["resting"] = measure_resting(_warm_traders(url), plan.resting, url)
     result["memory_mb"] = {"bound": memory_mb(bound_pids()), "idle": memory_mb(idle_pids())}
     line.close()
     return result
@@ -56,6 +60,16 @@ def measure(url: str, plan: Plan, tell: Callable[[str], None]) -> dict[str, Any]
 
 def _new_lines(count: int, url: str) -> list[Line]:
     return [Line(trader, url) for trader in create_traders(count=count, options=TraderOptions())]
+
+
+def _warm_traders(url: str) -> list[NewTrader]:
+    """Return traders who have a worker each."""
+    lines = _new_lines(SIDE_BY_SIDE, url)
+    for line in lines:
+        line.send()
+        line.close()
+        wait_for_pool(settings.FLEET_POOL_SIZE)
+    return [line.trader for line in lines]
 
 
 def _warm(line: Line, plan: Plan) -> tuple[dict[str, Any], dict[str, float]]:

@@ -15,7 +15,7 @@ COMPONENTS = [name for name in ALL if name != "flower"]
 PRODUCTION = {
     "PRODUCTION": "1",
     "DEBUG": "0",
-    "VENUE_CONTROL": "0",
+    "VENUE_CONTROL": "1",  # the prices that resting orders wait for are ordered
     "BASE_URL": "https://desk.example.com",
     "ALLOWED_HOSTS": "desk.example.com,127.0.0.1",  # the runner probes the process itself
     "CSRF_TRUSTED_ORIGINS": "https://desk.example.com",

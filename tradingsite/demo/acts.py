@@ -66,7 +66,7 @@ def verify(story: Story, actor: Actor, orders: int) -> Books:
     for order in books.venue.orders:
         fills = ", ".join(f"{fill.qty.normalize():f} at {fill.price.normalize():f}" for fill in order.fills)
         story.tell(order.client_order_id, f"{order.side} {order.symbol} {order.status}: {fills}")
-    for number in ("lost", "duplicated", "unexplained", "indeterminate"):
+    for number in ("lost", "duplicated", "unexplained", "indeterminate", "positions", "cash"):
         story.check(number, books.report.numbers()[number], 0)
     return books
 

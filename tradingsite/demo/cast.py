@@ -13,6 +13,8 @@ from django.utils import timezone
 from brokers.models import BrokerAccount
 from brokers.paper.ledger import LedgerView, read_ledger
 from orders.ledger import DeskOrder, Report, compare, desk_holdings, desk_orders
+from orders.models import Strategy
+from orders.models.strategy import TradeStyle
 from orders.selectors import has_live_lease
 from orders.services.provisioning import NewTrader, TraderOptions, create_traders
 from tradingsite.demo.way import STAGES, Way, read_way
@@ -37,6 +39,8 @@ class Actor:
     def __init__(self, client: DeskClient) -> None:
         self.client = client
         self.trader: NewTrader = create_traders(count=1, options=TraderOptions())[0]
+        # Swing trades have a profit target beside their stop loss.
+        Strategy.objects.filter(user=self.trader.user_id).update(trade_style=TradeStyle.SWING)
 
     def alert(self, action: str, alert_id: str, **fields: str) -> dict[str, Any]:
         """Return an alert's body as TradingView fills it in: every number is text."""

@@ -6,7 +6,7 @@ from http.client import HTTPException
 
 from django.conf import settings
 
-from tradingsite.demo import acts
+from tradingsite.demo import acts, life
 from tradingsite.demo.cast import Actor
 from tradingsite.demo.story import Story, StoryEnds
 from tradingsite.desk_client import DeskClient
@@ -39,6 +39,8 @@ def _play(story: Story, client: DeskClient, url: str) -> None:
     out, trade = acts.close_trade(story, actor, [cold, warm])
     acts.refuse(story, actor, first_body, cold)
     acts.verify_trade(story, acts.verify(story, actor, orders=3), trade)
+    life.stop_out(story, actor, life.reverse(story, actor, life.protect(story, actor)))
+    acts.verify(story, actor, orders=3 + life.ORDERS)
     acts.show(story, actor, out, settings.BASE_URL)
 
 

@@ -116,16 +116,15 @@ async def get_calendar(call: Call) -> Response:
 
 
 async def list_assets(call: Call) -> Response:
-    """``GET /v2/assets``; only active US equities exist."""
+    """``GET /v2/assets`` with ``status``, ``asset_class`` and ``exchange``; only US equities exist."""
     query = call.request.query_params
-    wanted = (
-        query.get("status", "active") == "active" and query.get("asset_class", "us_equity") == "us_equity"
-    )
-    exchange = query.get("exchange")
+    status, exchange = query.get("status"), query.get("exchange")
+    listed = call.venue.assets.listed() if query.get("asset_class", "us_equity") == "us_equity" else []
     rows = [
         render.asset(asset)
-        for asset in (call.venue.assets.listed() if wanted else [])
+        for asset in listed
         if exchange in (None, "", asset.exchange)
+        and status in (None, "", "active" if asset.active else "inactive")
     ]
     return json_response(rows)
 

@@ -97,6 +97,8 @@ def _asset(body: dict[str, Any], assets: Assets) -> Asset:
     asset = assets.find(symbol)
     if asset is None:
         raise unprocessable(f'asset "{symbol[:32]}" not found')
+    if not asset.active:
+        raise unprocessable(f"asset {asset.symbol} is not active")
     if not asset.tradable:
         raise unprocessable(f"asset {asset.symbol} is not tradable")
     return asset

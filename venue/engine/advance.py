@@ -72,6 +72,8 @@ def _transition(order: Order, verdict: Verdict, scene: Scene) -> tuple[Order, Ch
         return transitions.acknowledge(order, scene.now)
     if verdict is Verdict.TRIGGER:
         return transitions.trigger(order, scene.now, scene.quote.last)
+    if verdict is Verdict.REJECT:
+        return transitions.reject(order, scene.now, str((order.fill_plan or {})["reject"]))
     if verdict is Verdict.EXPIRE:
         return transitions.expire(order, scene.now)
     return transitions.cancel(order, scene.now, f"{order.time_in_force} remainder")

@@ -20,6 +20,8 @@ class Verdict(Enum):
     ACKNOWLEDGE = auto()
     TRIGGER = auto()
     FILL = auto()
+    REJECT = auto()
+    """End it although it was accepted; the reason is in its plan."""
     CANCEL = auto()
     EXPIRE = auto()
     REST = auto()
@@ -64,6 +66,8 @@ def decide(order: Order, scene: Scene) -> Decision:
         return Decision(Verdict.EXPIRE)
     if not scene.is_open and not scene.closing:
         return Decision(Verdict.HOLD)
+    if (order.fill_plan or {}).get("reject"):
+        return Decision(Verdict.REJECT)
     if order.status in ("accepted", "pending_new", "done_for_day"):
         return Decision(Verdict.ACKNOWLEDGE)
     if (

@@ -13,6 +13,7 @@ from typing import Any
 
 from venue.assets import Assets
 from venue.db import Connection, Pool
+from venue.engine.rulings import Rulings
 from venue.models import Quote, utc_now
 
 CENT = Decimal("0.01")
@@ -37,6 +38,7 @@ class Market:
     def __init__(self, assets: Assets, seed: str) -> None:
         self.assets = assets
         self.paused = False
+        self.rulings = Rulings()
         self._seed = seed
         self._prices: dict[str, Price] = {}
         self._dirty: set[str] = set()

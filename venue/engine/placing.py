@@ -95,6 +95,7 @@ class Placing:
             old = await _open_order(unit, order_id)
             old = fresher(old, self._engine.book.trailing(old.symbol, old.id))
             check_amendable(old, amendment)
+            self._engine.market.rulings.check(old.symbol, amendment.limit_price)
             group = await unit.load_group(old)
             holdings = await unit.load_holdings(amendment.client_order_id or "")
             others = [order for order in holdings.open_orders if order.id != order_id]
@@ -113,6 +114,8 @@ class Placing:
         unique = holdings.account.unique_client_order_ids
         if unique and holdings.client_order_id_known:
             raise duplicate_client_order_id()
+        if ticket.source == "access_key":
+            self._engine.market.rulings.check(ticket.symbol, ticket.limit_price)
         self._check_session(ticket.time_in_force)
         check_base_price(ticket, quote)
         qty = _quantity(ticket, quote)

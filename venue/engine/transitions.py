@@ -149,7 +149,7 @@ def expire(order: Order, at: datetime) -> tuple[Order, Change]:
 def reject(order: Order, at: datetime, reason: str) -> tuple[Order, Change]:
     """End an order that was accepted but cannot be executed."""
     after = replace(order, status="rejected", failed_at=at, updated_at=at)
-    return after, _change("rejected", after, at, event="rejected", data={"reason": reason})
+    return after, _change("rejected", after, at, event="rejected", reason=reason, data={"reason": reason})
 
 
 def rest_for_day(order: Order, at: datetime) -> tuple[Order, Change]:

@@ -63,7 +63,7 @@ class Command(BaseCommand):
             sys.exit(code)
 
     def _measure(self, output: Path, *, quick: bool) -> None:
-        plan = Plan(alerts=30, warm_up=10, cold=3, burst=10) if quick else Plan()
+        plan = Plan(alerts=30, warm_up=10, cold=3, burst=10, resting=2) if quick else Plan()
         began = timezone.now()
         try:
             result = measure(f"http://127.0.0.1:{settings.PORT}", plan, lambda what: self.stderr.write(what))

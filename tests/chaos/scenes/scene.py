@@ -89,7 +89,7 @@ class Scene:
         """Draw one of the load's traders of class A."""
         return self.rng.choice([one for one in self.stage.traders if one.user_id not in self.stage.class_c])
 
-    def order(self, trader: Trader, **terms: str) -> str:
+    def order(self, trader: Trader, **terms: Any) -> str:
         """Ask for an order of a symbol that nothing of the trader's blocks; return its id, '' where none came of it."""
         free = [row[0] for row in self.stage.query(_FREE, sorted(self.prices), trader.user_id)]
         symbol = self.rng.choice(sorted(free) or sorted(self.prices))

@@ -28,6 +28,7 @@ from orders.models import (
     OrderQuota,
     OrderRequest,
     OrderRequestKey,
+    OutsideId,
     Plan,
     Position,
     Signal,
@@ -108,7 +109,7 @@ def test_every_model_of_the_desk_is_there() -> None:
     models = {m for label in ("brokers", "orders", "tasks") for m in apps.get_app_config(label).get_models()}
     parts = {inline.model for page in admin.site._registry.values() for inline in page.inlines}
     without_page = {model for model in models if not admin.site.is_registered(model)}
-    assert without_page == {TradeOrder}
+    assert without_page == {TradeOrder, OutsideId}
     assert without_page <= parts
 
 
@@ -148,7 +149,13 @@ def test_a_strategy_is_given_accounts_of_its_own_trader_only(operator: Client, e
     assert strategy is not None
     page = url(Strategy, "change", strategy.pk)
     assert "Bobs" not in operator.get(page).content.decode()
-    data = {"name": "Breakout", "accounts": [str(foreign.pk)], "allowed_symbols": ""}
+    data = {
+        "name": "Breakout",
+        "accounts": [str(foreign.pk)],
+        "allowed_symbols": "",
+        "sizing_method": "FIXED",
+        "trade_style": "DAY",
+    }
     assert operator.post(page, data).status_code == 200  # shown again, with an error
     assert list(strategy.accounts.all()) == [everything.account]
     data["accounts"] = [str(everything.account_id)]

@@ -191,9 +191,10 @@ def test_the_schema_is_public_and_describes_what_there_is(client: Client) -> Non
     response = client.get("/api/v1/schema", headers={"Accept": "application/json"})
     schema = json.loads(response.content)
     assert set(schema["paths"]) == {
-        "/api/v1/orders", "/api/v1/orders/{order_id}", "/api/v1/accounts", "/api/v1/strategies",
+        "/api/v1/orders", "/api/v1/orders/{order_id}", "/api/v1/accounts", "/api/v1/instruments", "/api/v1/strategies",
         "/api/v1/orders/{order_id}/cancel", "/api/v1/orders/{order_id}/replace",
         "/api/v1/positions", "/api/v1/trades", "/api/v1/trades/{trade_id}",
+        "/api/v1/reconciliations", "/api/v1/accounts/{account_id}/reconcile", "/api/v1/flatten",
     }  # fmt: skip
     assert set(schema["paths"]["/api/v1/orders"]) == {"get", "post"}
 

@@ -57,8 +57,29 @@ def test_what_fills_have_made_of_a_position(reversed_position: Client) -> None:
         "realized_pnl": "-9.75",
         "fees": "0",
         "cash": "487.75",
+        "mark_px": None,
+        "market_value": None,
+        "unrealized_pnl": None,
+        "unrealized_pct": None,
+        "quote_time": None,
+        "valued_at": None,
     }
     assert position["updated_at"].endswith("Z")
+
+
+def test_what_a_position_is_worth(reversed_position: Client) -> None:
+    from orders.models import Position
+    from orders.services.valuation import value_position
+    from tests.factories.quotes import keep_quote
+
+    position = Position.objects.get()
+    keep_quote(position.account, "99")
+    value_position(position)
+    [row] = results(reversed_position, POSITIONS)
+    names = ("mark_px", "market_value", "unrealized_pnl", "unrealized_pct")
+    assert [row[name] for name in names] == ["99", "-495", "2.5", "0.5025"]
+    assert row["quote_time"].endswith("Z")
+    assert row["valued_at"] >= row["quote_time"]
 
 
 def test_what_fills_have_made_of_the_journal(reversed_position: Client) -> None:

@@ -17,6 +17,7 @@ from orders.intake.order_request import (
     parse_idempotency_key,
     parse_order_request,
 )
+from orders.intake.protective import ProtectiveExit
 from orders.intake.strict_json import MalformedBody
 
 BASE: dict[str, Any] = {"symbol": "AAPL", "side": "buy", "quantity": "10"}
@@ -111,3 +112,28 @@ def test_idempotency_keys() -> None:
     for header in ("", " ", "a b", "x" * 201, "é", "a\n"):
         with pytest.raises(InvalidOrderRequest):
             parse_idempotency_key(header)
+
+
+def test_protective_exits_are_those_of_an_alert() -> None:
+    body = {"symbol": "AAPL", "side": "buy", "quantity": 1, "stop_loss": 9, "take_profit": {"percent": "4"}}
+    request = parse_order_request(json.dumps(body).encode(), "application/json")
+    assert request.stop_loss == ProtectiveExit(price=Decimal(9))
+    assert request.take_profit == ProtectiveExit(percent=Decimal(4))
+    assert request.trailing is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"position_effect": "close", "stop_loss": 9}, "stop_loss"),
+        ({"stop_loss": 12, "take_profit": 11}, "take_profit"),
+        ({"side": "sell", "stop_loss": 9, "take_profit": 11}, "take_profit"),
+        ({"stop_loss": {"percent": 2, "offset": 1}}, "stop_loss"),
+        ({"order_type": "limit", "price": 10, "stop_loss": 10}, "stop_loss"),
+    ],
+)
+def test_protective_exits_that_do_not_fit(changes: dict[str, object], name: str) -> None:
+    body = {"symbol": "AAPL", "side": "buy", "quantity": 1} | changes
+    with pytest.raises(InvalidOrderRequest) as refused:
+        parse_order_request(json.dumps(body).encode(), "application/json")
+    assert name in {error.field for error in refused.value.errors}

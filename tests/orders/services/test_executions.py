@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from brokers.refusals import RefusalCode
 from brokers.types import ExecType, ExecutionReport, OrdStatus
-from orders.models import AttentionItem, Execution, Order, OrderEvent
+from orders.models import AttentionItem, Errand, Execution, Order, OrderEvent
 from orders.services.changes import Origin, state_of
 from orders.services.executions import Applied, apply_execution_reports
 from orders.state import event_from_dict, replay
@@ -149,20 +150,27 @@ def test_what_one_of_two_orders_has_filled_is_no_bust(desk: Desk) -> None:
 def test_an_order_listed_as_rejected_is_rejected(desk: Desk) -> None:
     order = record_one(desk)
     apply(desk, make_report(order, ExecType.NEW))
-    apply(desk, make_report(order, ExecType.ORDER_STATUS, ord_status=OrdStatus.REJECTED, text="halted"))
+    listed = {"ord_status": OrdStatus.REJECTED, "refusal": RefusalCode.HALTED, "text": "halted"}
+    apply(desk, make_report(order, ExecType.ORDER_STATUS, **listed))
     order.refresh_from_db()
-    assert (order.ord_status, order.reason, order.text) == (
-        OrdStatus.REJECTED,
-        "REJECTED_BY_BROKER",
-        "halted",
-    )
+    assert (order.ord_status, order.reason) == (OrdStatus.REJECTED, "HALTED")
 
 
-def test_a_report_of_no_order_of_ours_is_put_on_the_list_once(desk: Desk) -> None:
+def test_a_report_of_no_order_of_ours_has_the_account_compared(desk: Desk) -> None:
     order = record_one(desk)
     stranger = make_report(order, ExecType.NEW, cl_ord_id="not-ours")
     assert apply(desk, stranger) is None
     assert apply(desk, stranger) is None
+    errand = Errand.objects.get(user=desk.user)
+    assert (errand.kind, errand.account) == (Errand.Kind.RECONCILE, desk.account)
+    assert not AttentionItem.objects.exists()
+
+
+def test_a_fill_whose_order_the_broker_does_not_name_is_put_on_the_list_once(desk: Desk) -> None:
+    nameless = make_fill(record_one(desk), "10", cl_ord_id="")
+    assert apply(desk, nameless) is None
+    assert apply(desk, nameless) is None
+    assert not Errand.objects.exists()
     assert AttentionItem.objects.get(user=desk.user).kind == AttentionItem.Kind.UNMATCHED_REPORT
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from brokers.types import ExecType, ExecutionReport, OrdStatus
 from orders.ledger.positions import position_differences
-from orders.models import Execution, Order, Position, Trade, TradeOrder
+from orders.models import Execution, ExitReason, Order, Position, Trade, TradeOrder
 from orders.selectors import net_position
 from orders.services.changes import Origin
 from orders.services.executions import apply_execution_reports
@@ -111,7 +111,7 @@ def test_an_entry_is_ordered_then_a_position_then_closed(desk: Desk) -> None:
     apply(desk, fill(way_out, "10", "107", 3))
     (trade,) = trades_of(desk)
     assert (trade.status, trade.exit_qty, trade.realized_pnl) == (Status.CLOSED, 10, 10)
-    assert trade.exit_reason == Trade.ExitReason.SIGNAL
+    assert trade.exit_reason == ExitReason.SIGNAL
     assert trade.closed_at == NOON + dt.timedelta(seconds=3)
     legs = {(leg.order_id, leg.role): leg.qty for leg in trade.legs.all()}
     assert legs == {(order.id, Role.ENTRY): 10, (way_out.id, Role.EXIT): 10}

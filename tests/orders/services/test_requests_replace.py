@@ -112,7 +112,7 @@ def test_terms_that_do_not_fit(desk: Desk, terms: dict[str, str], field: str, co
 def test_a_quantity_fits_the_brokers_step(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     from orders.services import replace_terms
 
-    monkeypatch.setattr(replace_terms, "lot_step", lambda account: Decimal(1))
+    monkeypatch.setattr(replace_terms, "lot_step", lambda *asked: Decimal(1))
     order = at_broker(desk)
     with pytest.raises(InvalidRequest) as invalid:
         replace(order, order_qty="10.5")

@@ -30,6 +30,10 @@ UNFINISHED = {
     "order_unfinished",
     "orderrequest_unanswered",
     "orderrequest_one_open",
+    "errand_due",
+    "errand_of_user",
+    "errand_once",
+    "all of orders_errand",
     # Reached by key from a row that the partial indexes have found.
     "orders_order_pkey",
     "orders_strategy_pkey",
@@ -94,6 +98,7 @@ def reads_of(floor: Floor) -> dict[str, Callable[[], object]]:
     reads: dict[str, Callable[[], object]] = {
         "users_with_due_orders": selectors.users_with_due_orders,
         "users_without_worker": selectors.users_without_worker,
+        "users_with_patient_errands": lambda: selectors.users_with_patient_errands(8),
         "stale_entries": stale_entries,
         "closing_quantity": lambda: selectors.closing_quantity(floor.busy.account, "AAPL", Side.SELL),
     }
@@ -106,6 +111,7 @@ def reads_of(floor: Floor) -> dict[str, Callable[[], object]]:
             f"has_undelivered_orders {name}": lambda user=user: selectors.has_undelivered_orders(user),
             f"has_open_orders {name}": lambda user=user: selectors.has_open_orders(user),
             f"users_with_open_orders {name}": lambda user=user: selectors.users_with_open_orders([user]),
+            f"errands_due {name}": lambda user=user: selectors.errands_due(user),
             f"orders_due {name}": lambda user=user: selectors.orders_due(user),
             f"next_due_at {name}": lambda user=user: selectors.next_due_at(user),
         }

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from brokers.errors import OrderRejected, OutcomeUnknown
 from brokers.types import ExecType, ExecutionReport, OrdStatus
-from orders.models import AttentionItem, Order, OrderEvent, OrderRequest
+from orders.models import AttentionItem, Errand, Order, OrderEvent, OrderRequest
 from orders.services.attention import resolve_item
 from orders.services.leases import Fence
 from orders.services.links import open_links
@@ -108,17 +108,13 @@ def test_replacements_that_name_each_other_are_not_followed_for_ever(order: Orde
     assert order.checks == 1
 
 
-def test_a_replace_at_the_brokers_own_site_is_told_once(desk: Desk, order: Order, fence: Fence) -> None:
+def test_a_replace_at_the_brokers_own_site_has_the_account_compared(order: Order, fence: Fence) -> None:
     theirs = make_report(order, STATUS, cl_ord_id="by-hand", broker_order_id="B2")
     old = make_report(order, STATUS, ord_status=OrdStatus.REPLACED, replaced_by="B2")
     broker = Broker(listed=[old], by_id={"B2": theirs})
     check(broker, fence, order)
-    assert items_of(order) == ["replaced at the broker's own site by B2"]
-    for item in AttentionItem.objects.all():
-        resolve_item(item, desk.user, "I did that")
-    told = AttentionItem.objects.count()
-    check(broker, fence, order)
-    assert (AttentionItem.objects.count(), broker.asked) == (told, ["B2"])
+    assert Errand.objects.get(account=order.account).kind == Errand.Kind.RECONCILE
+    assert items_of(order) == []
 
 
 def test_an_open_replace_of_ours_needs_no_following(order: Order, fence: Fence) -> None:

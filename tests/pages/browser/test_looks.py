@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page
 
+from orders.services.reconciliation.asking import ask_now
 from tests.pages.browser.helpers import CONTRAST, sticking_out
 from tests.pages.rows import (
     make_account,
@@ -68,13 +69,30 @@ def test_no_page_scrolls_sideways_on_a_phone(tab: Page, ann: User, scheme: Liter
     for _ in range(4):
         make_leg(trade, order)
         order = make_order(account, strategy=strategy, order_qty="123456.123456789", symbol="BTC/USDT-PERP")
-    own = (f"/orders/{order.pk}/", f"/trades/{trade.pk}/")
-    lists = ("/orders/", "/orders/new/", "/positions/", "/trades/", "/strategies/", "/nothing/")
+    ask_now(account)
+    own = (
+        f"/orders/{order.pk}/",
+        f"/trades/{trade.pk}/",
+        f"/strategies/{strategy.pk}/sizing",
+        f"/strategies/{strategy.pk}/exit-rules",
+    )
+    lists = (
+        "/orders/",
+        "/orders/new/",
+        "/positions/",
+        "/positions/flatten",
+        "/trades/",
+        "/accounts/",
+        "/strategies/",
+        "/strategies/exit-rules",
+        "/nothing/",
+    )
     for width in (320, 390, 800, 1100, 1280):
         tab.set_viewport_size({"width": width, "height": 844})
         for url in (*lists, *own):
             tab.goto(url)
             assert sticking_out(tab) == [], f"{url} at {width}"
+            assert tab.evaluate(CONTRAST) == [], f"{url} at {width}"
 
 
 def test_text_stands_out_from_its_ground(tab: Page, ann: User) -> None:

@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from orders.models import Order
+from tests.factories.instruments import keep, listing
 from tests.pages.browser.helpers import running_fleet
 from tests.pages.rows import make_account
 
@@ -27,6 +28,19 @@ def test_the_form_shows_the_fields_that_the_type_takes(tab: Page, ann: User) -> 
         kind.select_option(value)
         expect(limit).to_be_visible(visible=takes_limit)
         expect(stop).to_be_visible(visible=takes_stop)
+
+
+def test_symbols_are_offered_while_one_is_typed(tab: Page, ann: User) -> None:
+    account = make_account(ann)
+    keep(account.broker, listing("AAPL", name="Apple Inc."), listing("MSFT", name="Microsoft"))
+    tab.goto("/orders/new/")
+    offered = tab.locator("datalist#instruments option")
+    expect(offered).to_have_count(2)
+    tab.get_by_label("Symbol").press_sequentially("appl")
+    expect(offered).to_have_count(1)
+    expect(offered).to_have_attribute("value", "AAPL")
+    tab.get_by_label("Symbol").fill("nothing like it")
+    expect(offered).to_have_count(0)
 
 
 def test_what_is_wrong_stands_beside_its_field(tab: Page, ann: User) -> None:

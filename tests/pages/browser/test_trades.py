@@ -24,7 +24,7 @@ def test_from_a_position_to_its_trade_to_its_order_and_back(tab: Page, ann: User
     expect(rows).to_have_count(1)
     tab.get_by_role("link", name="With flat ones").click()
     expect(rows).to_have_count(2)
-    rows.get_by_role("link").click()
+    rows.get_by_role("link", name="its trade").click()
     expect(tab.get_by_role("heading", name="Long 10 AAPL")).to_be_visible()
     tab.get_by_role("link", name="Buy 10 AAPL").click()
     expect(tab.get_by_role("heading", name="Buy 10 AAPL")).to_be_visible()
