@@ -17,6 +17,7 @@ TARGETS = [
     "lint",
     "bench",
     "chaos",
+    "chaos-races",
     "chaos-mutants",
     "help",
 ]
