@@ -19,6 +19,9 @@ from orders.services.errands import write_errand
 from orders.services.marks import MARK_COLUMNS, mark_position
 from orders.services.retrying import retried
 
+SPREAD = 0.8
+"""Over so much of the time between two sweeps the accounts' turns are spread: each is over before it comes again."""
+
 
 def write_valuation_errands() -> list[int]:
     """Have the workers fetch quotes for every account with an open position that is due; return the traders.
@@ -36,10 +39,19 @@ def write_valuation_errands() -> list[int]:
     traders: set[int] = set()
     for account in BrokerAccount.objects.filter(pk__in=symbols).order_by("pk"):
         if account.pk not in fetched or any(is_active(account, name, now) for name in symbols[account.pk]):
-            write_errand(user_id=account.user_id, account_id=account.pk, kind=Errand.Kind.QUOTES)
+            due_at = now + _share_of_turn(account.pk)
+            write_errand(
+                user_id=account.user_id, account_id=account.pk, kind=Errand.Kind.QUOTES, due_at=due_at
+            )
             traders.add(account.user_id)
     failpoint("valuation.errands")
     return sorted(traders)
+
+
+def _share_of_turn(account_id: uuid.UUID) -> dt.timedelta:
+    """Return how long after the sweep this account's turn is, always the same: all at once are in each other's way."""
+    share = account_id.int % 1000 / 1000
+    return dt.timedelta(seconds=SPREAD * settings.SWEEP_VALUATION_SECONDS * share)
 
 
 def is_active(account: BrokerAccount, symbol: str, at: dt.datetime) -> bool:

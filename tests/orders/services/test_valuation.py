@@ -1,6 +1,7 @@
 """Positions are valued by the quotes that were fetched, and their books stay as they are."""
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -117,3 +118,20 @@ def test_the_sweep_asks_for_those_who_hold_something(desk: Desk) -> None:
     hold(desk, "10")
     sweeps.valuation()
     assert Errand.objects.get().kind == Errand.Kind.QUOTES
+
+
+def test_each_account_has_its_turn_between_two_sweeps(desk: Desk, settings: Any) -> None:
+    settings.SWEEP_VALUATION_SECONDS = 60
+    desks = [desk, *(make_desk() for _ in range(9))]
+    for one in desks:
+        hold(one, "10")
+    before = timezone.now()
+    assert len(write_valuation_errands()) == 10
+    turns = {errand.account_id: errand.due_at - before for errand in Errand.objects.all()}
+    assert all(dt.timedelta(0) <= turn < dt.timedelta(seconds=49) for turn in turns.values())
+    assert len(set(turns.values())) > 5, "all at once"
+    Errand.objects.all().delete()
+    later = timezone.now()
+    write_valuation_errands()
+    again = {errand.account_id: errand.due_at - later for errand in Errand.objects.all()}
+    assert all(abs(again[account] - turn) < dt.timedelta(seconds=5) for account, turn in turns.items())
