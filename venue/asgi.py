@@ -74,6 +74,7 @@ CONTROL_ROUTES = [
     _control("fills/{execution_id}/correct", control_trades.correct_fill),
     _control("orders", control_trades.place_outside_order),
     _control("positions/close", control_trades.close_outside),
+    _control("positions/journal", control_trades.journal_position),
     _control("halts", control_trades.set_halt),
     _control("bands", control_trades.set_band),
     _control("assets", control_trades.set_asset_flags),

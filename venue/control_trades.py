@@ -1,6 +1,6 @@
 """``/control``: what happens behind a trader's back; exists with ``VENUE_CONTROL=1`` only.
 
-Fills that are busted or corrected, orders and closings by somebody else, halts, price bands, splits.
+Fills that are busted or corrected, orders and closings by somebody else, halts, price bands, splits, journal entries.
 """
 
 from __future__ import annotations
@@ -83,6 +83,17 @@ async def close_outside(venue: Venue, request: Request) -> Response:
     side = "sell" if position.qty > 0 else "buy"
     ticket = Ticket(asset.symbol, side, "market", "day", str(uuid4()), qty=qty, source=OUTSIDE)
     return json_response(render.order((await venue.placing.place(account_id, ticket)).order))
+
+
+async def journal_position(venue: Venue, request: Request) -> Response:
+    """``POST /control/positions/journal {account_id, symbol, side, qty, price}``: shares without an order."""
+    body = fields.json_object(await request.body())
+    account_id, asset = _account_id(body), _asset(venue, body)
+    side, qty, price = fields.text(body, "side"), fields.quantity(body), fields.price(body, "price")
+    if side not in ("buy", "sell") or qty is None or price is None:
+        raise malformed("give side (buy or sell), qty and price")
+    after = await venue.journals.move(account_id, asset.symbol, side, qty, price)
+    return json_response({"symbol": asset.symbol, "qty": render.number(after.qty)})
 
 
 async def set_halt(venue: Venue, request: Request) -> Response:

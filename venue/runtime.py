@@ -9,6 +9,7 @@ from venue.auth import Credentials
 from venue.db import new_pool
 from venue.engine.corrections import Corrections
 from venue.engine.engine import Engine
+from venue.engine.journals import Journals
 from venue.engine.market import Market
 from venue.engine.placing import Placing
 from venue.engine.splits import Splits
@@ -41,6 +42,7 @@ class Venue:
         )
         self.placing = Placing(self.accounts, self.engine)
         self.corrections = Corrections(self.accounts, self.engine)
+        self.journals = Journals(self.accounts)
         self.splits = Splits(self.pool, self.accounts, self.engine)
         self._lock = InstanceLock(settings.database_url, settings.takeover_seconds)
 

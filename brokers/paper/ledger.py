@@ -58,7 +58,7 @@ class VenueOrder:
 
 @dataclass(frozen=True, slots=True)
 class VenueHolding:
-    """What an account holds of one symbol after its fills, their busts and corrections, and splits."""
+    """What an account holds of one symbol after its fills, their busts and corrections, splits and journal entries."""
 
     account_id: str
     symbol: str
@@ -102,7 +102,7 @@ SELECT order_id, execution_id, qty, price, at
 _HOLDINGS = """
 SELECT account_id, symbol, (array_agg((data ->> 'position_qty')::numeric ORDER BY seq DESC))[1], sum(cash_delta)
   FROM ledger
- WHERE kind IN ('fill', 'trade_bust', 'trade_correct', 'split') AND account_id = ANY(%s)
+ WHERE kind IN ('fill', 'trade_bust', 'trade_correct', 'split', 'journal') AND account_id = ANY(%s)
  GROUP BY account_id, symbol
 """
 

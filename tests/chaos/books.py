@@ -77,6 +77,11 @@ class Books:
         """Say whether an order's outcome may stay unknown: at a class C broker, and a person has been told."""
         return order["ord_status"] == "SUBMITTED" and self.of_class_c(order) and bool(order["listed"])
 
+    @staticmethod
+    def is_booked(order: Row) -> bool:
+        """Say whether an order was never sent: the desk has booked what nothing at the broker explains."""
+        return bool(order["reason"] == "RECONCILED")
+
     def waits_for_person(self, order: Row) -> bool:
         """Say whether an exit rightly waits: an order of its place may have been filled, and a person has been told."""
         if order["ord_status"] != "INITIALIZED" or order["reason"] != "CLEARING_WAY":

@@ -76,7 +76,7 @@ def wrong_fills(books: Books, chains: Chains) -> list[str]:
     ours = by(books.executions, "order_id")
     lines = []
     for order in books.orders:
-        if books.unresolved(order):
+        if books.unresolved(order) or books.is_booked(order):
             continue
         here = [(row["exec_id"], row["last_qty"], row["last_px"]) for row in ours.get(str(order["id"]), [])]
         fills = chains.of(order).fills
@@ -111,7 +111,7 @@ def wrong_cash(books: Books, chains: Chains) -> list[str]:
     here: defaultdict[str, Decimal] = defaultdict(Decimal)
     for row in books.ledger:
         by_ledger[str(row["account_id"])] += row["cash_delta"]
-        if row["kind"] != "fill":
+        if row["kind"] not in ("fill", "journal"):  # a journal entry is booked here as an execution
             here[str(row["account_id"])] += row["cash_delta"]
     accounts = {str(row["id"]): row["external_id"] for row in books.accounts}
     for row in books.executions:

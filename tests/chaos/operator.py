@@ -27,6 +27,22 @@ from django.contrib.auth import get_user_model
 from orders.services.dead_letters import resolve_letter
 letter and resolve_letter(letter, get_user_model().objects.get(username="{NAME}"), "{REASON}")
 """
+_SETTLE = f"""
+from decimal import Decimal
+from django.contrib.auth import get_user_model
+from orders.models import AccountHalt, ReconciliationFinding
+from orders.services.reconciliation.booking import book_by_operator
+from orders.services.reconciliation.halts import lift_halt
+operator = get_user_model().objects.get(username="{NAME}")
+"""
+_BOOK = """
+for finding in ReconciliationFinding.objects.filter(user={}, kind="CORPORATE_ACTION", resolved_at__isnull=True):
+    book_by_operator(finding, operator, Decimal(0), "{}")
+"""
+_LIFT = """
+for halt in AccountHalt.objects.filter(user={}, lifted_at__isnull=True):
+    lift_halt(halt, operator, "{}")
+"""
 
 
 class Operator:
@@ -54,6 +70,14 @@ class Operator:
     def resolve_letter(self) -> str:
         """Close the oldest open dead letter."""
         return self._act("shell", "-c", _RESOLVE)
+
+    def book(self, user_id: int) -> str:
+        """Have a trader's positions follow what the exchange has split."""
+        return self._act("shell", "-c", _SETTLE + _BOOK.format(user_id, REASON))
+
+    def lift(self, user_id: int) -> str:
+        """Let a trader's halted accounts trade again, and leave them as they are."""
+        return self._act("shell", "-c", _SETTLE + _LIFT.format(user_id, REASON))
 
     @staticmethod
     def _signed() -> tuple[str, ...]:

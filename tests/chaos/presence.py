@@ -43,7 +43,9 @@ def judge(books: Books, chains: Chains) -> Verdicts:
     for order in books.orders:
         chain = chains.of(order)
         found.at_venue += bool(chain.roots)
-        if books.unresolved(order) and len(chain.roots) < 2:
+        if books.is_booked(order) and not chain.roots:
+            found.explained += 1
+        elif books.unresolved(order) and len(chain.roots) < 2:
             found.unresolved += 1
         elif books.waits_for_person(order) and not chain.roots:
             found.waiting += 1

@@ -178,6 +178,23 @@ def test_a_worker_may_die_anywhere_in_it(floor: ArmedFloor) -> None:
     assert_balanced(floor)
 
 
+def test_what_nothing_explains_is_booked_at_the_second_look(floor: ArmedFloor) -> None:
+    trader = holding(floor, "10")
+    compare(floor, trader)
+    body = {"account_id": trader.venue_account, "symbol": "AAPL", "side": "buy", "qty": "2", "price": "100"}
+    floor.venue("POST", "/control/positions/journal", body)
+    compare(floor, trader)
+    wait_until("it is booked", lambda: position(floor, trader) == 12, seconds=40)
+    (booked,) = floor.desk_rows(
+        "SELECT * FROM orders_order WHERE user_id = %s AND source = 'external'", trader.user_id
+    )
+    assert (booked["reason"], booked["cum_qty"], booked["avg_px"]) == ("RECONCILED", 2, 100)
+    (finding,) = floor.desk_rows(FINDINGS, trader.user_id)
+    assert (finding["kind"], finding["resolved_at"] is not None) == ("POSITION_DIFFERS", True)
+    floor.wait_filled(trader, floor.send(trader, quantity="1").json()["id"])  # entries go on
+    assert_balanced(floor)
+
+
 def test_a_split_halts_entries_and_no_exit(floor: ArmedFloor) -> None:
     trader = floor.trader()
     floor.set_price("NFLX", "100")

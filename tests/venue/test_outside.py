@@ -142,6 +142,21 @@ def test_bust_of_a_fill_from_before_a_split(venue: VenueProcess, trader: Trader)
     assert trader.get("/v2/positions/AAPL")["qty"] == "20"
 
 
+def test_shares_are_booked_in_and_out_without_an_order(venue: VenueProcess, trader: Trader) -> None:
+    body = {"account_id": trader.account_id, "symbol": "AAPL", "price": "90"}
+    cash = float(trader.get("/v2/account")["cash"])
+    venue.control("POST", "/control/positions/journal", body | {"side": "buy", "qty": "3"})
+    assert trader.get("/v2/positions/AAPL")["qty"] == "3"
+    assert (
+        venue.control("POST", "/control/positions/journal", body | {"side": "sell", "qty": "2"})["qty"] == "1"
+    )
+    assert float(trader.get("/v2/account")["cash"]) == cash - 90
+    listed = trader.get("/v2/account/activities/JNLS")
+    assert [(one["qty"], one["net_amount"]) for one in listed] == [("-2", "180"), ("3", "-270")]
+    assert trader.get("/v2/account/activities/FILL") == []
+    assert trader.get("/v2/orders", status="all") == []
+
+
 def test_session_that_ends_by_itself(venue: VenueProcess, trader: Trader) -> None:
     closes = datetime.now(UTC) + timedelta(seconds=1.5)
     opens = closes + timedelta(hours=15)

@@ -13,7 +13,7 @@ from venue.api import fields
 from venue.api.endpoint import Call, json_response
 from venue.errors import malformed
 
-_KINDS = {"FILL": ("fill", "trade_bust", "trade_correct"), "SPLIT": ("split",)}
+_KINDS = {"FILL": ("fill", "trade_bust", "trade_correct"), "SPLIT": ("split",), "JNLS": ("journal",)}
 """The kinds of ledger rows that each type of activity is made of."""
 _ROWS = (
     "SELECT kind, at, execution_id, order_id, symbol, side, qty, price, data FROM ledger"
@@ -97,6 +97,8 @@ def _render(
     activity = {"id": activity_id(at, execution_id), "account_id": str(account_id), "symbol": symbol}
     if kind == "split":
         return {**activity, **_split(at, qty, data)}
+    if kind == "journal":
+        return {**activity, **_journal(at, side, qty, price)}
     is_filled = data["status"] == "filled"
     activity |= {
         "activity_type": "FILL",
@@ -123,5 +125,17 @@ def _split(at: datetime, qty: Any, data: dict[str, Any]) -> dict[str, Any]:
         "description": f"{data['new']} for {data['old']}",
         "qty": render.number(qty),
         "per_share_amount": "0",
+        "status": "executed",
+    }
+
+
+def _journal(at: datetime, side: str, qty: Any, price: Any) -> dict[str, Any]:
+    signed = qty if side == "buy" else -qty
+    return {
+        "activity_type": "JNLS",
+        "date": f"{at:%Y-%m-%d}",
+        "net_amount": render.number(-signed * price),
+        "qty": render.number(signed),
+        "price": render.number(price),
         "status": "executed",
     }

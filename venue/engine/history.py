@@ -11,7 +11,7 @@ from uuid import UUID
 from venue.engine.positions import apply_fill, apply_split
 from venue.models import Position
 
-KINDS = ("fill", "trade_bust", "trade_correct", "split")
+KINDS = ("fill", "trade_bust", "trade_correct", "split", "journal")
 """The kinds of ledger rows that move a holding."""
 
 
@@ -46,7 +46,7 @@ class History:
             self._events.append(Split(Decimal(row["data"]["old"]), Decimal(row["data"]["new"])))
             return
         trade = Trade(row["execution_id"], row["side"], row["qty"], row["price"])
-        if row["kind"] == "fill":
+        if row["kind"] in ("fill", "journal"):
             self._events.append(trade)
             return
         place = self._place(UUID(row["data"]["previous_execution_id"]))

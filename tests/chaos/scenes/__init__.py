@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.chaos.scenes import fleet, orders, positions, requests, rules, sizing, upkeep
+from tests.chaos.scenes import comparing, fleet, orders, positions, requests, rules, sizing, upkeep
 from tests.chaos.scenes.scene import Scene
 
 Play = Callable[[Scene], None]
@@ -37,6 +37,7 @@ SCENES: dict[str, Play] = {
     "leave_pool.": fleet.pool_target,
     "lookup.listed": orders.never_sent,
     "lookup.fills": orders.never_sent,
+    "lookup.stop.": positions.lost_pairs,
     "lookup.": orders.lost_answers,
     "orphan.lease.": fleet.orphaned_lease,
     "orphan.queue.": upkeep.queue_of_nobody,
@@ -46,7 +47,15 @@ SCENES: dict[str, Play] = {
     "protect.": positions.protect,
     "quotes.": rules.rule_closes,
     "reap.": fleet.worker_dies,
-    "reconcile.": positions.compare,
+    "reconcile.asked_for": comparing.outside_orders,
+    "reconcile.asked": comparing.missed_facts,
+    "reconcile.facts.": comparing.missed_facts,
+    "reconcile.quoted": comparing.journal_entries,
+    "reconcile.position.": comparing.journal_entries,
+    "reconcile.exit.": comparing.left_exits,
+    "reconcile.book.": comparing.splits,
+    "reconcile.lift.": comparing.splits,
+    "reconcile.": comparing.outside_orders,
     "replaced.": requests.late_replace,
     "request.put_off.": orders.unusable_account,
     "request.check.": requests.lost_cancel,
@@ -59,7 +68,7 @@ SCENES: dict[str, Play] = {
     "stop.": fleet.fleet_ends,
     "sweep.instruments.": sizing.instruments,
     "sweep.protection.": positions.protect,
-    "sweep.reconcile.": positions.compare,
+    "sweep.reconcile.": comparing.outside_orders,
     "sweep.pool.": fleet.pool_target,
     "sweep.": upkeep.sweeps_come_by,
     "tend.": positions.reverse,

@@ -1,9 +1,12 @@
-"""Scenes of positions: reversed, flattened, protected, and moved behind the desk's back."""
+"""Scenes of positions: reversed, flattened, protected."""
 
 from __future__ import annotations
 
+from tests.chaos.scenes.orders import ANSWER_LOST, NEW_ORDERS
 from tests.chaos.scenes.scene import Scene
 from tests.flows.helpers import Trader
+
+EXITS = {"stop_loss": {"percent": "20"}, "take_profit": {"percent": "20"}}
 
 _FLAT = "SELECT 1 FROM orders_position WHERE user_id = %s AND symbol = %s AND qty <> 0"
 _PROTECT = (
@@ -40,10 +43,9 @@ def flatten(scene: Scene) -> None:
 def protect(scene: Scene) -> None:
     """A position comes with a stop and a target, and is closed while both rest."""
     trader, symbol = scene.quiet_a, _symbol(scene)
-    exits = {"stop_loss": {"percent": "20"}, "take_profit": {"percent": "20"}}
 
     def act() -> None:
-        scene.order(trader, symbol=symbol, **exits)
+        scene.order(trader, symbol=symbol, **EXITS)
         scene.wait(lambda: scene.stage.query(_PROTECT, trader.user_id, symbol), 6)
         scene.hand_out("sweeps.protection")
         _flatten(scene, trader, symbol)
@@ -52,22 +54,16 @@ def protect(scene: Scene) -> None:
     scene.repeat(act, 30)
 
 
-def compare(scene: Scene) -> None:
-    """Somebody else trades the account; the desk compares itself with the exchange."""
+def lost_pairs(scene: Scene) -> None:
+    """The venue drops its answer to a stop and a target, and its stream names the target alone."""
     trader, symbol = scene.quiet_a, _symbol(scene)
-    outside = {
-        "account_id": trader.venue_account,
-        "symbol": symbol,
-        "qty": "2",
-        "side": "buy",
-        "type": "market",
-    }
 
     def act() -> None:
-        scene.stage.control("POST", "/control/orders", outside)
-        scene.load.insist("reconcile", trader, f"/api/v1/accounts/{trader.account_id}/reconcile", {})
-        scene.hand_out("sweeps.reconcile")
-        scene.wait_passed(6)
+        with scene.rule(trader, ANSWER_LOST, **NEW_ORDERS):
+            scene.order(trader, symbol=symbol, **EXITS)
+            scene.wait_passed(6)
+        _flatten(scene, trader, symbol)
+        scene.curtain.wait(2)
 
     scene.repeat(act, 30)
 

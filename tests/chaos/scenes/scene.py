@@ -94,7 +94,7 @@ class Scene:
         free = [row[0] for row in self.stage.query(_FREE, sorted(self.prices), trader.user_id)]
         symbol = self.rng.choice(sorted(free) or sorted(self.prices))
         body = {"symbol": symbol, "side": "buy", "quantity": "3"} | terms
-        if "order_type" in terms:  # far below the market, where it rests
+        if "order_type" in terms and "price" not in terms:  # far below the market, where it rests
             body["price"] = str((self.prices[symbol] * Decimal("0.7")).quantize(CENT))
         sent = self.load.insist("order", trader, "/api/v1/orders", body)
         return sent.order_ids[0] if sent.accepted and sent.order_ids else ""
