@@ -32,10 +32,11 @@ UPDATE orders_reconciliationrun SET started_at = now() + interval '30 minutes'
 def outside_orders(scene: Scene) -> None:
     """Somebody else trades the account; the desk compares itself with the exchange."""
     trader = scene.quiet_a
-    order = {"symbol": sorted(scene.prices)[0], "qty": "2", "side": "buy", "type": "market"}
+    terms = {"qty": "2", "side": "buy", "type": "market", "time_in_force": "day"}
+    order = {"account_id": trader.venue_account, "symbol": sorted(scene.prices)[0]} | terms
 
     def act() -> None:
-        scene.stage.control("POST", "/control/orders", {"account_id": trader.venue_account} | order)
+        scene.stage.control("POST", "/control/orders", order)
         _compare(scene, trader)
         scene.hand_out("sweeps.reconcile")
         scene.wait_passed(6)
@@ -49,13 +50,12 @@ def missed_facts(scene: Scene) -> None:
 
     def act() -> None:
         _price(scene, PRICE)
-        first, second = (scene.order(trader, **RESTING) for _ in range(2))
-        if not scene.wait(lambda: {scene.status(first), scene.status(second)} == {"NEW"}, 8):
+        resting = scene.order(trader, **RESTING)
+        if not scene.wait(lambda: scene.status(resting) == "NEW", 8):
             return
         with scene.rule(trader, SILENCE):
             _price(scene, "60")
-            scene.change(trader, second, "cancel")
-            _compare(scene, trader)
+            _compare(scene, trader)  # before the order is checked
             scene.wait_passed(4)
         _price(scene, PRICE)
         resting = scene.resting_order(trader)

@@ -41,12 +41,13 @@ def flatten(scene: Scene) -> None:
 
 
 def protect(scene: Scene) -> None:
-    """A position comes with a stop and a target, and is closed while both rest."""
+    """A position comes with a stop and a target, grows, and is closed while both rest."""
     trader, symbol = scene.quiet_a, _symbol(scene)
 
     def act() -> None:
         scene.order(trader, symbol=symbol, **EXITS)
         scene.wait(lambda: scene.stage.query(_PROTECT, trader.user_id, symbol), 6)
+        scene.order(trader, symbol=symbol)  # the exits follow in a moment
         scene.hand_out("sweeps.protection")
         _flatten(scene, trader, symbol)
         scene.wait_passed(4)

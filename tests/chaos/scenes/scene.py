@@ -110,8 +110,9 @@ class Scene:
         self.load.insist(what, trader, f"/api/v1/orders/{order_id}/{what}", terms, target=order_id)
 
     def status(self, order_id: str) -> str:
-        """Return what the desk says of an order."""
-        rows = self.stage.query("SELECT ord_status FROM orders_order WHERE id = %s", order_id)
+        """Return what the desk says of an order; '' of one that did not come about."""
+        query = "SELECT ord_status FROM orders_order WHERE id = %s"
+        rows = self.stage.query(query, order_id) if order_id else []
         return str(rows[0][0]) if rows else ""
 
     def venue_order(self, trader: Trader, order_id: str) -> str:
