@@ -25,13 +25,14 @@ from brokers.errors import NotSent, OrderRejected, OutcomeUnknown
 from brokers.types import BeforeSend, CancelOrder, ExecutionReport, OrdStatus, PositionEffect, ReplaceOrder
 from failpoints import failpoint
 from orders.models import AttentionItem, Order, OrderRequest
+from orders.services.attempts import ALARMING_ATTEMPTS, backoff_seconds
 from orders.services.attention import open_item
 from orders.services.changes import Change, Origin, lock_order, state_of
 from orders.services.executions import Applied, apply_execution_reports
 from orders.services.leases import Fence, LeaseLost, hold_lease
 from orders.services.refusals import refusal_columns, waiting_columns
 from orders.services.retrying import retried
-from orders.services.submission import ALARMING_ATTEMPTS, backoff_seconds, cancel_unsent
+from orders.services.unsent import cancel_unsent
 from orders.state import (
     CancelRejected,
     CancelRequested,

@@ -18,8 +18,8 @@ from orders.services.exit_alarms import settle_alarms
 from orders.services.exit_monitor import watch_position
 from orders.services.exit_rules import rules_for, set_exit_rules
 from orders.services.leases import Fence, LeaseLost, expire_lease
-from orders.services.submission import deny_order
 from orders.services.unseen_positions import watch_unseen_positions
+from orders.services.unsent import deny_order
 from orders.services.valuation import value_position, write_valuation_errands
 from tasks.fleet.errands import run_errand
 from tests.factories.adapters import ScriptedAdapter

@@ -464,7 +464,7 @@ def test_nothing_is_placed_beside_an_exit_that_is_under_way(desk: Desk, fence: F
 
 
 def test_an_exit_that_is_not_sent_after_all_has_protection_put_back(desk: Desk, fence: Fence) -> None:
-    from orders.services.submission import deny_order
+    from orders.services.unsent import deny_order
 
     entered(desk, fence)
     exit_order = record_one(desk, action="close_long")

@@ -18,7 +18,8 @@ from orders.intake.sizing import SizingError
 from orders.models import AccountSnapshot, Order, OrderEvent
 from orders.services.leases import Fence
 from orders.services.sizing_facts import FactsMissing, facts_for, keep_snapshot
-from orders.services.submission import put_off_sizing, submit_order
+from orders.services.submission import submit_order
+from orders.services.unsent import put_off_sizing
 from tests.factories.adapters import ScriptedAdapter
 from tests.factories.alerts import record, record_one
 from tests.factories.instruments import WHOLE, keep, listing

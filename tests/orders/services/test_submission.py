@@ -16,10 +16,11 @@ from brokers.errors import (
 )
 from brokers.types import ExecType, IdempotencyClass, NewOrder, OrdStatus
 from orders.models import AttentionItem, Order, OrderEvent
+from orders.services.attempts import backoff_seconds
 from orders.services.leases import Fence, LeaseLost, expire_lease, take_lease
 from orders.services.lookup import look_up_order
-from orders.services.submission import backoff_seconds, deny_order
 from orders.services.sweeping import deny_stale_entry, stale_entries
+from orders.services.unsent import deny_order
 from orders.services.verification import note_check, verify_account
 from tests.factories.adapters import ScriptedAdapter
 from tests.factories.alerts import record_one
