@@ -28,6 +28,7 @@ from orders.services.closed_markets import closed_market
 from orders.services.commands import Sending, command_of
 from orders.services.drift import DRIFT_HALT, DRIFT_TEXT
 from orders.services.executions import Applied, apply_execution_reports
+from orders.services.instruments import UNSUPPORTED_MULTIPLIER, multiplier_words
 from orders.services.leases import Fence, LeaseLost, hold_lease
 from orders.services.legs import still_closes
 from orders.services.refusals import waiting_columns
@@ -175,6 +176,8 @@ def _denial(order: Order, now: dt.datetime) -> tuple[str, str] | None:
         return "TOO_OLD", "The entry was not sent before it grew too old."
     if order.position_effect == PositionEffect.OPEN and order.account_halted:  # type: ignore[attr-defined]
         return DRIFT_HALT, DRIFT_TEXT
+    if order.position_effect == PositionEffect.OPEN and order.has_multiplier:  # type: ignore[attr-defined]
+        return UNSUPPORTED_MULTIPLIER, f"Not sent: {multiplier_words(order.symbol)}."
     return None
 
 
