@@ -1,9 +1,9 @@
-"""The command that places an order at its broker, and the leave to send it."""
+"""What may be sent to a broker, once: the commands about an order that transaction 1 has committed."""
 
 import uuid
 from dataclasses import dataclass
 
-from brokers.types import NewOrder, OrdType, PositionEffect, Side, TimeInForce
+from brokers.types import CancelOrder, NewOrder, OrdType, PositionEffect, ReplaceOrder, Side, TimeInForce
 from orders.models import Order
 from orders.services.legs import stop_sent_with
 
@@ -16,6 +16,17 @@ class Sending:
     account_id: uuid.UUID
     attempt: int
     command: NewOrder
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSending:
+    """Transaction 1 has committed: this command may be sent, once."""
+
+    request_id: uuid.UUID
+    order_id: uuid.UUID
+    account_id: uuid.UUID
+    attempt: int
+    command: CancelOrder | ReplaceOrder
 
 
 def command_of(order: Order) -> NewOrder:

@@ -28,6 +28,10 @@ PASSED_ON: dict[str, tuple[str, str]] = {
         "write",
         "part of the transaction that would have sent the order, or takes its sending back",
     ),
+    "orders/services/request_answers.py:save_and_check_soon": (
+        "write",
+        "part of the transaction that marks the request sent, or takes in its answer",
+    ),
     "orders/services/errands.py:defer_errand": (
         "write",
         "one statement; a worker that dies before it does the errand again",
