@@ -17,7 +17,12 @@ from orders.intake.problem import Problem, ProblemError, ProblemType
 from orders.intake.ticks import Purpose, round_price
 from orders.models import Strategy, Trader
 from orders.protection import Protection, protection_of, unplaceable
-from orders.services.instruments import instrument_of, is_catalogue_complete
+from orders.services.instruments import (
+    UNSUPPORTED_MULTIPLIER,
+    instrument_of,
+    is_catalogue_complete,
+    multiplier_words,
+)
 
 
 def pass_gates(strategy: Strategy, accounts: Sequence[BrokerAccount], alert: Alert) -> None:
@@ -99,6 +104,8 @@ def _refusal(account: BrokerAccount, asked: Alert | OrderRequest) -> tuple[str, 
     if not instrument.tradable:
         message = f"{symbol} cannot be traded at {account.label}"
         return "symbol", FieldCode.NOT_ALLOWED, "NOT_TRADABLE", message
+    if instrument.multiplier != 1:
+        return "symbol", FieldCode.NOT_ALLOWED, UNSUPPORTED_MULTIPLIER, multiplier_words(symbol)
     if asked.side == Side.SELL and not instrument.shortable:
         message = f"{symbol} cannot be sold short at {account.label}"
         return "symbol", FieldCode.NOT_ALLOWED, "NOT_SHORTABLE", message

@@ -67,16 +67,16 @@ LIMIT 1
 """
 
 
-def ask_for_instruments() -> list[int]:
-    """Ask one trader's worker of every broker whose catalogue is due; return the traders.
+def ask_for_instruments() -> None:
+    """Ask one trader's worker of every broker whose catalogue is due.
 
     Where one account's worker has failed at it for some time, another one's is asked instead. May be called at any
     time and by several at once.
     """
     with sweep_lock("instruments") as alone:
-        asked = [_ask(broker) for broker in _brokers_due()] if alone else []
+        for broker in _brokers_due() if alone else ():
+            _ask(broker)
         failpoint("instruments.asked")
-    return [user_id for user_id in asked if user_id is not None]
 
 
 def read_instruments(errand: Errand, adapter: BrokerAdapter, fence: Fence) -> Sequence[Applied]:
@@ -162,21 +162,20 @@ def _brokers_due() -> list[str]:
     return sorted(broker for broker, at in _read_last().items() if at is None or at < oldest)
 
 
-def _ask(broker: str) -> int | None:
-    """Write the errand for one account of this broker; return whose it is, None where one is under way."""
+def _ask(broker: str) -> None:
+    """Write the errand for one account of this broker, unless one is under way."""
     errands = Errand.objects.filter(kind=Errand.Kind.INSTRUMENTS, account__broker=broker)
     if errands.filter(tries__lt=MOST_TRIES).exists():
-        return None
+        return
     tried = list(errands.values_list("account", flat=True))
     with connection.cursor() as cursor:
         cursor.execute(CHOOSE_ACCOUNT, {"broker": broker, "tried": tried})
         chosen = cursor.fetchone()
     if chosen is None:
-        return None
+        return
     account_id, user_id = chosen
     errands.delete()
     write_errand(user_id=user_id, account_id=account_id, kind=Errand.Kind.INSTRUMENTS)
-    return int(user_id)
 
 
 def _check_plausible(reports: Sequence[InstrumentReport], known: int) -> None:

@@ -13,8 +13,8 @@ from brokers.models import BrokerAccount
 from brokers.types import OrdStatus, PositionEffect, Side
 from orders.models import ExitReason, Order, Position, Source
 from orders.services.exits import record_exit
-from orders.services.protected_places import REFUSALS_COUNT_FOR, pause_seconds
 from orders.services.quotes import fresh_quote, want_quotes
+from orders.services.refused_exits import REFUSALS_COUNT_FOR, pause_seconds
 
 CAME_TO_NOTHING = (OrdStatus.DENIED, OrdStatus.REJECTED, OrdStatus.CANCELED, OrdStatus.EXPIRED)
 

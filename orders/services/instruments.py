@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 KEPT_SECONDS = 60.0
 """How late a process learns what another one has read."""
+UNSUPPORTED_MULTIPLIER = "UNSUPPORTED_MULTIPLIER"
+"""Why an entry is refused in an instrument of which one unit stands for more, or less, than one."""
 MOST_KEPT = 20_000
 """Symbols that a process keeps: more than any broker's catalogue that we know."""
 
@@ -36,6 +38,11 @@ def is_catalogue_complete(account: BrokerAccount) -> bool:
     if not capabilities_of(account.broker).lists_every_symbol:
         return False
     return _from(_loaded, account.broker, lambda: Instrument.objects.filter(broker=account.broker).exists())
+
+
+def multiplier_words(symbol: str) -> str:
+    """Say why no entry is taken in an instrument whose multiplier is not one."""
+    return f"a price of {symbol} does not stand for one unit of it, and positions and P&L would be wrong"
 
 
 def forget_instruments() -> None:

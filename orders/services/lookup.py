@@ -12,13 +12,14 @@ from brokers.types import ExecType, ExecutionReport, OrdStatus, PositionEffect
 from failpoints import failpoint
 from orders.models import AttentionItem, Order
 from orders.services.adoption import adopt_wished, wished_adoption
+from orders.services.attempts import ALARMING_ATTEMPTS, backoff_seconds
 from orders.services.attention import close_items, open_item
 from orders.services.changes import Origin
 from orders.services.duplicates import alarm_duplicates
 from orders.services.executions import Applied, apply_execution_reports
 from orders.services.leases import Fence
 from orders.services.repeating import NOT_FOUND, takes_id_once
-from orders.services.submission import ALARMING_ATTEMPTS, backoff_seconds, undo_submission
+from orders.services.submission_answers import undo_submission
 from orders.services.verification import SINCE_MARGIN, fetch_fills, note_check
 
 log = structlog.get_logger(__name__)

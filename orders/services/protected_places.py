@@ -1,13 +1,11 @@
 """Read what a position is to be protected by, what rests, and what has happened to it: one look, under its locks."""
 
-import datetime as dt
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db.models import F, Q
-from django.utils import timezone
 
 from brokers.types import OrdStatus, OrdType, PositionEffect, Side
 from orders.models import Leg, Order, OrderRequest, Position, Source, Trade, TradeOrder
@@ -24,6 +22,14 @@ from orders.protection import (
 )
 from orders.services.instruments import instrument_of
 from orders.services.journal import open_trade_of
+from orders.services.refused_exits import (
+    pause_seconds,
+    refusal_words,
+    refused_exits,
+    refused_stop,
+    seconds_left,
+    target_in_seconds,
+)
 
 CHURN_SECONDS = 1.0
 """While an entry is being filled its exits follow it no faster."""
@@ -31,8 +37,6 @@ SETTLE_SECONDS = 1.0
 """So long a broker has to cancel an OCO's other order by itself."""
 UNTOLD_SECONDS = 5.0
 """So long nothing is placed beside an exit that has ended with fills of which only their number was told."""
-LONGEST_PAUSE_SECONDS = 60.0
-REFUSALS_COUNT_FOR = dt.timedelta(minutes=10)
 BY_HAND = (Source.DASHBOARD, Source.API)
 
 
@@ -75,8 +79,8 @@ def look_at_place(position: Position, legs: Sequence[Order]) -> Found:
         )
         return Found(place, overclosed_by=overclosed_by)
     stop, target = _wanted(entry, position)
-    refusals = _refusals(entry)
-    target_in = 0.0 if stop is None or target is None else _target_in_seconds(refusals)
+    refusals = refused_exits(entry)
+    target_in = 0.0 if stop is None or target is None else target_in_seconds(refusals)
     place = Place(
         position=position.qty,
         stop=stop,
@@ -90,8 +94,8 @@ def look_at_place(position: Position, legs: Sequence[Order]) -> Found:
     return Found(
         place,
         entry,
-        refusal=_refusal_words(refusals),
-        refused_stop=_refused_stop(refusals, seen),
+        refusal=refusal_words(refusals),
+        refused_stop=refused_stop(refusals, seen),
         target_in_seconds=target_in,
     )
 
@@ -224,14 +228,14 @@ def _was_refused(request: OrderRequest, kind: OrderRequest.Kind) -> bool:
 
 def _refused_lately(requests: Sequence[OrderRequest]) -> float:
     refused = next((one for one in requests if _was_refused(one, OrderRequest.Kind.CANCEL)), None)
-    return 0.0 if refused is None else _left(refused.recorded_at, CHURN_SECONDS)
+    return 0.0 if refused is None else seconds_left(refused.recorded_at, CHURN_SECONDS)
 
 
 def _churn_seconds(legs: Sequence[Order]) -> float:
     """Return how long what was placed or changed last is left alone, because more fills are to come."""
     moments = [leg.recorded_at for leg in legs]
     moments += [request.recorded_at for leg in legs for request in leg.requests.all()]
-    return max((_left(moment, CHURN_SECONDS) for moment in moments), default=0.0)
+    return max((seconds_left(moment, CHURN_SECONDS) for moment in moments), default=0.0)
 
 
 def _settle_seconds(position: Position, legs: Sequence[Order]) -> float:
@@ -240,7 +244,9 @@ def _settle_seconds(position: Position, legs: Sequence[Order]) -> float:
     pairs = Q(pk__in=others) | Q(sent_with__in=[leg.id for leg in legs])
     ended = Order.objects.filter(pairs, account=position.account_id, symbol=position.symbol, ended=True)
     moments = ended.exclude(transact_time=None).values_list("transact_time", flat=True)
-    return max((_left(moment, SETTLE_SECONDS) for moment in moments if moment is not None), default=0.0)
+    return max(
+        (seconds_left(moment, SETTLE_SECONDS) for moment in moments if moment is not None), default=0.0
+    )
 
 
 def _untold_seconds(position: Position) -> float:
@@ -254,59 +260,6 @@ def _untold_seconds(position: Position) -> float:
         cum_qty__lt=F("order_qty"),
     ).exclude(ord_status__in=[OrdStatus.DENIED, OrdStatus.REJECTED])
     moments = ended.exclude(transact_time=None).values_list("transact_time", flat=True)
-    return max((_left(moment, UNTOLD_SECONDS) for moment in moments if moment is not None), default=0.0)
-
-
-def _refusals(entry: Order) -> list[Order]:
-    """Return the exits for this entry that came to nothing lately and not by our own doing, newest first.
-
-    Of an OCO the one that was sent.
-    """
-    rows = Order.objects.filter(
-        parent=entry,
-        leg__in=list(Leg),
-        sent_with__isnull=True,
-        ended=True,
-        cum_qty=0,
-        ord_status__in=[OrdStatus.REJECTED, OrdStatus.CANCELED, OrdStatus.EXPIRED],
-        recorded_at__gt=timezone.now() - REFUSALS_COUNT_FOR,
+    return max(
+        (seconds_left(moment, UNTOLD_SECONDS) for moment in moments if moment is not None), default=0.0
     )
-    return list(rows.exclude(requests__kind=OrderRequest.Kind.CANCEL).order_by("-id"))
-
-
-def pause_seconds(refusals: Sequence[Order]) -> float:
-    """Return how long to wait after so many refusals: 1, 2, 4 ... 60 s after the last."""
-    if not refusals:
-        return 0.0
-    pause = min(2.0 ** min(len(refusals) - 1, 6), LONGEST_PAUSE_SECONDS)
-    return _left(refusals[0].transact_time or refusals[0].recorded_at, pause)
-
-
-def _target_in_seconds(refusals: Sequence[Order]) -> float:
-    """Return how long a target that the broker has refused is left out: a stop by itself is worth more than neither."""
-    last = next((one for one in refusals if one.leg == Leg.TAKE_PROFIT), None)
-    if last is None or last.ord_status != OrdStatus.REJECTED:
-        return 0.0
-    return _left(last.recorded_at, REFUSALS_COUNT_FOR.total_seconds())
-
-
-def _refused_stop(refusals: Sequence[Order], legs: Sequence[OpenLeg]) -> Order | None:
-    """Return the stop that was refused last, while none is there."""
-    last = next(iter(refusals), None)
-    if last is None or last.leg != Leg.STOP_LOSS or last.ord_status != OrdStatus.REJECTED:
-        return None
-    has_stop = any(leg.kind is LegKind.STOP_LOSS for leg in legs)
-    return None if has_stop or last.stop_px is None else last
-
-
-def _refusal_words(refusals: Sequence[Order]) -> str:
-    last = next((one for one in refusals if one.ord_status == OrdStatus.REJECTED), None)
-    if last is None or last is not refusals[0]:
-        return ""
-    return f"the broker refused the {last.get_leg_display().lower()} of {last.symbol}: {last.text}"
-
-
-def _left(since: dt.datetime, seconds: float) -> float:
-    """Return what is left of so many seconds; a clock that is ahead does not make them more."""
-    passed = (timezone.now() - since).total_seconds()
-    return min(max(seconds - passed, 0.0), seconds)

@@ -12,8 +12,8 @@ from django.utils import timezone
 from brokers.types import OrdStatus, PositionEffect
 from orders.models import Order
 from orders.services.retrying import retried
-from orders.services.submission import deny_order
 from orders.services.turns import REVERSING
+from orders.services.unsent import deny_order
 
 TOO_OLD_TEXT = "The entry was not sent before it grew too old."
 

@@ -27,14 +27,20 @@ WORDS = {
     REVERSING: "The opposite position is closed first.",
 }
 
-# Position and halt come with the lock: the usual entry, beside no opposite position, is held up by no question.
+# Position, halt and multiplier come with the lock: the usual entry, beside no opposite position, is held up by no
+# question.
 LOCK_FOR_SENDING = f"""
 SELECT {ORDER_COLUMNS}, (
     SELECT position.qty FROM orders_position AS position
     WHERE position.account_id = orders_order.account_id AND position.symbol = orders_order.symbol) AS held_qty,
     EXISTS (
     SELECT FROM orders_accounthalt AS halt
-    WHERE halt.account_id = orders_order.account_id AND halt.lifted_at IS NULL) AS account_halted
+    WHERE halt.account_id = orders_order.account_id AND halt.lifted_at IS NULL) AS account_halted,
+    EXISTS (
+    SELECT FROM brokers_brokeraccount AS account
+    JOIN brokers_instrument AS instrument ON instrument.broker = account.broker
+    WHERE account.id = orders_order.account_id AND instrument.symbol = orders_order.symbol
+      AND instrument.multiplier <> 1) AS has_multiplier
 FROM orders_order WHERE id = %s FOR NO KEY UPDATE
 """  # noqa: S608 - names of our own columns
 
@@ -42,7 +48,8 @@ FROM orders_order WHERE id = %s FOR NO KEY UPDATE
 def lock_for_sending(order_id: uuid.UUID) -> Order:
     """Return the order with its row locked, in one statement with what its sending depends on.
 
-    ``held_qty`` is the position of its place, ``account_halted`` says whether its account takes no new entries.
+    ``held_qty`` is the position of its place, ``account_halted`` says whether its account takes no new entries,
+    ``has_multiplier`` whether one of its symbol stands for more than one unit, or less.
     Raises ``Order.DoesNotExist``.
     """
     for order in Order.objects.raw(LOCK_FOR_SENDING, [order_id]):

@@ -23,8 +23,8 @@ SPREAD = 0.8
 """Over so much of the time between two sweeps the accounts' turns are spread: each is over before it comes again."""
 
 
-def write_valuation_errands() -> list[int]:
-    """Have the workers fetch quotes for every account with an open position that is due; return the traders.
+def write_valuation_errands() -> None:
+    """Have the workers fetch quotes for every account with an open position that is due.
 
     Due is an account where the market of one of its positions is not known to be closed, each time; the others
     every ``VALUATION_QUIET_SECONDS``.
@@ -36,16 +36,13 @@ def write_valuation_errands() -> list[int]:
     quiet_since = now - dt.timedelta(seconds=settings.VALUATION_QUIET_SECONDS)
     recent = Quote.objects.filter(account__in=symbols, fetched_at__gt=quiet_since)
     fetched = set(recent.values_list("account", flat=True))
-    traders: set[int] = set()
     for account in BrokerAccount.objects.filter(pk__in=symbols).order_by("pk"):
         if account.pk not in fetched or any(is_active(account, name, now) for name in symbols[account.pk]):
             due_at = now + _share_of_turn(account.pk)
             write_errand(
                 user_id=account.user_id, account_id=account.pk, kind=Errand.Kind.QUOTES, due_at=due_at
             )
-            traders.add(account.user_id)
     failpoint("valuation.errands")
-    return sorted(traders)
 
 
 def _share_of_turn(account_id: uuid.UUID) -> dt.timedelta:

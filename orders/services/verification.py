@@ -25,7 +25,7 @@ from orders.services.following import needs_attention, next_check
 from orders.services.leases import Fence
 from orders.services.links import open_links
 from orders.services.replacing import follow_replaced
-from orders.services.request_sending import settle_requests
+from orders.services.request_answers import settle_requests
 from orders.services.retrying import retried
 from orders.services.trouble import TROUBLE
 

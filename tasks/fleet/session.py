@@ -24,6 +24,7 @@ from orders.selectors import (
     unsent_requests,
     work_at_hand,
 )
+from orders.services.attempts import backoff_seconds
 from orders.services.clearing import clear_way
 from orders.services.errands import finish_errand, put_off_errand
 from orders.services.executions import Applied
@@ -33,15 +34,10 @@ from orders.services.outages import is_held_up
 from orders.services.reconciliation.asking import ask_at_start
 from orders.services.request_sending import put_off_request, send_request
 from orders.services.sizing_facts import FactsMissing, facts_for
-from orders.services.submission import (
-    backoff_seconds,
-    is_too_old,
-    postpone_order,
-    put_off_sizing,
-    submit_order,
-)
+from orders.services.submission import submit_order
 from orders.services.sweeping import deny_stale_entry
 from orders.services.trouble import TROUBLE
+from orders.services.unsent import is_too_old, postpone_order, put_off_sizing
 from orders.services.verification import check_all_of, note_check, verify_account
 from tasks import routing
 from tasks.fleet.accounts import AccountSession, AccountUnusable

@@ -21,6 +21,8 @@ MODES = ("force_custom_plan", "force_generic_plan")
 class Cost:
     buffers: int
     reads: frozenset[str]  # "table by index", "table by reading it all"
+    statements: int
+    rows: float  # that they answer with
 
 
 def queries_of(call: Call) -> list[tuple[str, Any]]:
@@ -39,10 +41,25 @@ def queries_of(call: Call) -> list[tuple[str, Any]]:
 def cost_of(call: Call, on: psycopg.Connection[Any], mode: str) -> Cost:
     """Run the queries of ``call`` again as prepared statements, planned as ``mode`` says, and add up their costs."""
     on.execute(f"SET plan_cache_mode = {mode}")
-    plans = [_explained(on, sql, params) for sql, params in queries_of(call)]
+    return _cost([_explained(on, sql, params) for sql, params in queries_of(call)])
+
+
+def cost_here(call: Call, table: str) -> Cost:
+    """Run those queries of ``call`` that read a table again, in the test's own transaction, and add up their costs."""
+    plans = []
+    for sql, params in queries_of(call):
+        if f'FROM "{table}"' in sql:
+            with connection.cursor() as cursor:
+                cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", params)
+                plans.append(_plan_in(cursor.fetchone()))
+    return _cost(plans)
+
+
+def _cost(plans: Sequence[dict[str, Any]]) -> Cost:
     nodes = [node for plan in plans for node in _nodes(plan)]
     buffers = sum(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] for plan in plans)
-    return Cost(buffers, frozenset(_read(node) for node in nodes if _is_read(node)))
+    rows = sum(plan["Actual Rows"] for plan in plans)
+    return Cost(buffers, frozenset(_read(node) for node in nodes if _is_read(node)), len(plans), rows)
 
 
 def _explained(on: psycopg.Connection[Any], sql: str, params: Any) -> dict[str, Any]:
@@ -57,7 +74,10 @@ def _explained(on: psycopg.Connection[Any], sql: str, params: Any) -> dict[str, 
         run = f"EXECUTE probe ({', '.join(['%s'] * len(values))})" if values else "EXECUTE probe"
         cursor.execute(run, values)  # type: ignore[arg-type]
         cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {run}", values)  # type: ignore[arg-type]
-        row = cursor.fetchone()
+        return _plan_in(cursor.fetchone())
+
+
+def _plan_in(row: tuple[Any, ...] | None) -> dict[str, Any]:
     assert row is not None
     (explained,) = row[0] if isinstance(row[0], list) else json.loads(row[0])
     plan: dict[str, Any] = explained["Plan"]

@@ -19,9 +19,18 @@ PASSED_ON: dict[str, tuple[str, str]] = {
         "part of the transaction of whoever locked the order",
     ),
     "orders/services/changes.py:note_reply": ("write", "one statement; its caller tells the sender first"),
-    "orders/services/submission.py:cancel_unsent": (
+    "orders/services/unsent.py:cancel_unsent": (
         "write",
         "part of the transaction that would have sent the order, or the cancel",
+    ),
+    "orders/services/unsent.py:deny": ("write", "part of the transaction that would have sent the order"),
+    "orders/services/unsent.py:hold_back_order": (
+        "write",
+        "part of the transaction that would have sent the order, or takes its sending back",
+    ),
+    "orders/services/request_answers.py:save_and_check_soon": (
+        "write",
+        "part of the transaction that marks the request sent, or takes in its answer",
     ),
     "orders/services/errands.py:defer_errand": (
         "write",

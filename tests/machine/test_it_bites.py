@@ -10,7 +10,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from brokers.types import NewOrder
 from orders.models import Order
-from orders.services import submission
+from orders.services import submission, submission_answers
 from tests.machine.desk_machine import DeskMachine
 
 Break = Callable[[pytest.MonkeyPatch], None]
@@ -54,7 +54,9 @@ def every_attempt_has_a_fresh_id(patch: pytest.MonkeyPatch) -> None:
 
 def nobody_looks_before_a_second_sending(patch: pytest.MonkeyPatch) -> None:
     def send_again(order: Order, *, adapter: Any, fence: Any) -> None:
-        submission.undo_submission(order.id, order.attempt, "surely not", eligible_at=None, fence=fence)
+        submission_answers.undo_submission(
+            order.id, order.attempt, "surely not", eligible_at=None, fence=fence
+        )
 
     patch.setattr("tasks.fleet.session.look_up_order", send_again)
 

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.template.loader import render_to_string
 from django.test import Client
 
-from tests.pages.rows import PASSWORD, make_trader
+from tests.pages.rows import PASSWORD, make_account, make_position, make_strategy, make_trader
 
 PAGES = ["/orders/", "/orders/new/", "/positions/", "/trades/", "/strategies/"]
 
@@ -71,6 +71,25 @@ def test_every_page_can_be_reached_and_is_marked_as_the_one_that_is_shown(
     html = client.get(url).content.decode()
     assert re.findall(r'<a href="([^"]+)" aria-current="page">', html) == [url]
     assert [page for page in PAGES if f'<a href="{page}"' in html] == PAGES
+
+
+@pytest.mark.parametrize(
+    ("url", "above"),
+    [
+        ("/positions/flatten", "/positions/"),
+        ("/strategies/exit-rules", "/strategies/"),
+        ("/strategies/{}/exit-rules", "/strategies/"),
+        ("/strategies/{}/sizing", "/strategies/"),
+    ],
+)
+def test_a_page_below_another_is_marked_as_that_one(
+    client: Client, carol: User, url: str, above: str
+) -> None:
+    make_position(make_account(carol), "AAPL")
+    client.force_login(carol)
+    response = client.get(url.format(make_strategy(carol).pk))
+    assert response.status_code == 200
+    assert re.findall(r'<a href="([^"]+)" aria-current="page">', response.content.decode()) == [above]
 
 
 def test_an_address_that_is_none_has_a_page(client: Client, db: None) -> None:

@@ -50,18 +50,16 @@ def ask_after_gap(account_id: uuid.UUID) -> None:
     ask_now(BrokerAccount.objects.get(pk=account_id))
 
 
-def ask_due(*, now: dt.datetime | None = None) -> list[int]:
-    """Have those accounts compared whose time has come; return their traders.
+def ask_due(*, now: dt.datetime | None = None) -> None:
+    """Have those accounts compared whose time has come.
 
     An account is due where its last comparison began too long ago, or before the last of the moments after the
     exchange's close. One that waits for its comparing already is left alone, however long.
     """
     now = now or timezone.now()
     oldest = now - dt.timedelta(seconds=settings.RECONCILE_SECONDS)
-    due = [account for account in _waiting_for_none() if _is_due(account, now, oldest)]
-    for account in due:
+    for account in [one for one in _waiting_for_none() if _is_due(one, now, oldest)]:
         ask_now(account)
-    return sorted({account.user_id for account in due})
 
 
 def _is_due(account: BrokerAccount, now: dt.datetime, oldest: dt.datetime) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -100,51 +99,61 @@ def test_the_last_word_on_a_symbol_that_comes_twice_counts() -> None:
     assert row.name == "two"
 
 
-def test_twelve_thousand_symbols_take_a_moment_and_a_handful_of_statements() -> None:
+def test_twelve_thousand_symbols_take_a_handful_of_statements() -> None:
     reports = [listing(f"S{number}") for number in range(12_000)]
-    began = time.monotonic()
     with CaptureQueriesContext(connection) as queries:
         refresh_instruments("paper", reports)
     assert len(queries) < 15
-    assert time.monotonic() - began < 10
     assert Instrument.objects.count() == 12_000
 
 
 # --- who reads it ---
 
 
+def asked() -> list[int]:
+    """Return the traders whose workers are to read a catalogue."""
+    errands = Errand.objects.filter(kind=Errand.Kind.INSTRUMENTS)
+    return sorted(errands.values_list("user", flat=True))
+
+
 def test_a_fresh_desk_asks_one_worker_of_each_broker(desk: Desk) -> None:
     others = [make_desk() for _ in range(3)]
     live = make_account(desk.user, broker="alpaca", simulation=False)
     make_account(desk.user, broker="paper_c", verified_at=None)
-    asked = ask_for_instruments()
+    ask_for_instruments()
     errands = Errand.objects.filter(kind=Errand.Kind.INSTRUMENTS).select_related("account")
     assert sorted(errand.account.broker for errand in errands) == ["alpaca", "paper"]
     assert errands.get(account__broker="alpaca").account == live
-    assert sorted(asked) == sorted(errand.user_id for errand in errands)
-    assert set(asked) <= {desk.user.id, *(other.user.id for other in others)}
-    assert ask_for_instruments() == []
+    assert asked() == sorted(errand.account.user_id for errand in errands)
+    assert set(asked()) <= {desk.user.id, *(other.user.id for other in others)}
+    first = list(errands.values_list("pk", flat=True))
+    ask_for_instruments()
+    assert list(errands.values_list("pk", flat=True)) == first, "asked again"
 
 
 def test_a_worker_that_is_there_and_idle_is_asked_before_others(desk: Desk, fence: Fence) -> None:
     for _ in range(6):
         make_desk()
-    assert ask_for_instruments() == [desk.user.id]
+    ask_for_instruments()
+    assert asked() == [desk.user.id]
 
 
 def test_another_worker_is_asked_where_one_fails_again_and_again(desk: Desk) -> None:
     other = make_desk()
     errand_of(desk)
-    assert ask_for_instruments() == []
+    ask_for_instruments()
+    assert asked() == [desk.user.id]
     Errand.objects.update(tries=3)
-    assert ask_for_instruments() == [other.user.id]
+    ask_for_instruments()
+    assert asked() == [other.user.id]
     assert list(Errand.objects.values_list("account", "tries")) == [(other.account.id, 0)]
 
 
 def test_the_only_account_is_asked_again(desk: Desk) -> None:
     errand_of(desk)
     Errand.objects.update(tries=3)
-    assert ask_for_instruments() == [desk.user.id]
+    ask_for_instruments()
+    assert asked() == [desk.user.id]
     assert Errand.objects.get().tries == 0
 
 

@@ -3,26 +3,20 @@
 import datetime as dt
 import threading
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 
-from brokers.errors import OutcomeUnknown
-from brokers.types import OrdStatus
 from orders.hours import forget_hours
-from orders.models import AttentionItem, Errand, ExitReason, Order, Position, Quote, Source, Trade
+from orders.models import AttentionItem, Errand, ExitReason, Order, Position, Trade
 from orders.services import exit_monitor
-from orders.services.exit_alarms import settle_alarms
-from orders.services.exit_monitor import watch_position
 from orders.services.exit_rules import rules_for, set_exit_rules
 from orders.services.leases import Fence, LeaseLost, expire_lease
-from orders.services.submission import deny_order
-from orders.services.unseen_positions import watch_unseen_positions
 from orders.services.valuation import value_position, write_valuation_errands
 from tasks.fleet.errands import run_errand
 from tests.factories.adapters import ScriptedAdapter
+from tests.factories.exit_rules import exits, open_items, opened_ago, position_of, set_rules, watch
 from tests.factories.hours import close_market, keep_session
 from tests.factories.leases import lease_of
 from tests.factories.quotes import keep_quote, make_quote
@@ -32,34 +26,6 @@ from tests.factories.traders import Desk, make_desk
 
 pytestmark = pytest.mark.django_db
 Kind = AttentionItem.Kind
-
-
-def position_of(desk: Desk, symbol: str = "AAPL") -> Position:
-    return Position.objects.get(account=desk.account, symbol=symbol)
-
-
-def set_rules(desk: Desk, *, default: bool = False, **values: Any) -> None:
-    set_exit_rules(user_id=desk.user.pk, strategy=None if default else desk.strategy, values=values)
-
-
-def watch(desk: Desk, fence: Fence, price: str | None = None, **quote: float) -> Order | None:
-    """Have the worker look at the position, with a new quote of this price."""
-    if price is not None:
-        keep_quote(desk.account, price, **quote)
-    return watch_position(value_position(position_of(desk)), fence)
-
-
-def exits(desk: Desk) -> list[Order]:
-    return list(Order.objects.filter(account=desk.account, source=Source.DESK).order_by("id"))
-
-
-def open_items(kind: Kind) -> list[AttentionItem]:
-    return list(AttentionItem.objects.filter(kind=kind, resolved_at=None))
-
-
-def opened_ago(desk: Desk, **ago: float) -> None:
-    """Have the trade under way begin so long ago."""
-    Trade.objects.filter(status="POSITION").update(opened_at=timezone.now() - dt.timedelta(**ago))
 
 
 @pytest.mark.parametrize(
@@ -187,140 +153,6 @@ def test_nothing_is_closed_while_the_market_is(desk: Desk, fence: Fence) -> None
     close_market()
     assert watch(desk, fence, "200", age_seconds=300) is None
     assert position_of(desk).stale_since is None
-
-
-@pytest.mark.parametrize("quote", [("200", 61.0), (None, 0.0)], ids=["stale", "missing"])
-def test_a_stale_or_missing_quote_triggers_nothing_and_is_told_until_it_is_fresh(
-    desk: Desk, fence: Fence, settings: Any, quote: tuple[str | None, float]
-) -> None:
-    settings.EXIT_QUOTE_MAX_AGE_SECONDS = 60
-    set_rules(desk, profit_target_pct="5")
-    hold(desk, "10")
-    opened_ago(desk, hours=1)
-    price, age = quote
-    quoted = [] if price is None else [make_quote("AAPL", price, age_seconds=age)]
-    errand = Errand(user=desk.user, account=desk.account, kind=Errand.Kind.QUOTES)
-    for _ in range(2):
-        run_errand(errand, ScriptedAdapter(quoted=quoted), fence)  # type: ignore[arg-type]
-    [item] = open_items(Kind.STALE_QUOTE)
-    assert (item.user, f"AAPL ({desk.account.label})" in item.detail) == (desk.user, True)
-    assert exits(desk) == []
-    run_errand(errand, ScriptedAdapter(quoted=[make_quote("AAPL", "104")]), fence)  # type: ignore[arg-type]
-    assert open_items(Kind.STALE_QUOTE) == []
-    assert exits(desk) == []
-
-
-def test_a_silent_broker_keeps_no_rule_of_time_from_closing(desk: Desk, fence: Fence) -> None:
-    set_rules(desk, profit_target_pct="5", max_hold_minutes=1)
-    hold(desk, "10")
-    opened_ago(desk, hours=1)
-    errand = Errand(user=desk.user, account=desk.account, kind=Errand.Kind.QUOTES)
-    with pytest.raises(OutcomeUnknown):
-        run_errand(errand, ScriptedAdapter(quoted=OutcomeUnknown("silence")), fence)  # type: ignore[arg-type]
-    assert [order.exit_reason for order in exits(desk)] == [ExitReason.MAX_HOLD]
-    assert len(open_items(Kind.STALE_QUOTE)) == 1
-
-
-def test_what_is_told_of_a_position_that_is_flat_is_taken_back(desk: Desk, fence: Fence) -> None:
-    set_rules(desk, profit_target_pct="5")
-    hold(desk, "10")
-    errand = Errand(user=desk.user, account=desk.account, kind=Errand.Kind.QUOTES)
-    run_errand(errand, ScriptedAdapter(), fence)  # type: ignore[arg-type]
-    assert len(open_items(Kind.STALE_QUOTE)) == 1
-    hold(desk, "10", "close_long")
-    settle_alarms()
-    assert open_items(Kind.STALE_QUOTE) == []
-
-
-def test_a_position_that_no_worker_looks_at_is_told_of_by_the_sweep(
-    desk: Desk, fence: Fence, settings: Any
-) -> None:
-    settings.EXIT_QUOTE_MAX_AGE_SECONDS, settings.SWEEP_VALUATION_SECONDS = 60, 60
-    set_rules(desk, profit_target_pct="5")
-    hold(desk, "10")
-    watch_unseen_positions()
-    assert open_items(Kind.STALE_QUOTE) == [], "it was opened just now"
-    opened_ago(desk, hours=1)
-    keep_quote(desk.account, "105", age_seconds=120)
-    watch_unseen_positions()
-    assert open_items(Kind.STALE_QUOTE) == [], "its worker has been there"
-    Quote.objects.update(fetched_at=timezone.now() - dt.timedelta(seconds=241))
-    watch_unseen_positions()
-    watch_unseen_positions()
-    assert len(open_items(Kind.STALE_QUOTE)) == 1
-    assert watch(desk, fence, "104") is None
-    settle_alarms()
-    assert open_items(Kind.STALE_QUOTE) == []
-
-
-def test_nobody_is_told_of_a_market_that_has_just_opened_or_of_rules_without_a_price(desk: Desk) -> None:
-    hold(desk, "10")
-    opened_ago(desk, hours=20)
-    watch_unseen_positions()
-    set_rules(desk, max_hold_minutes=9999)
-    watch_unseen_positions()
-    set_rules(desk, profit_target_pct="5")
-    desk.account.market = "XNYS"
-    desk.account.save()
-    now = timezone.now()
-    keep_session("XNYS", now - dt.timedelta(days=2))
-    keep_session("XNYS", now - dt.timedelta(seconds=30))
-    keep_session("XNYS", now + dt.timedelta(days=1))
-    watch_unseen_positions()
-    assert open_items(Kind.STALE_QUOTE) == []
-
-
-def fail(order: Order) -> None:
-    deny_order(order.pk, reason="RISK", text="", source="worker")
-    order.refresh_from_db()
-    assert order.ord_status == OrdStatus.DENIED
-
-
-def age(order: Order, seconds: float) -> None:
-    """Have it be recorded so long ago."""
-    Order.objects.filter(pk=order.pk).update(recorded_at=timezone.now() - dt.timedelta(seconds=seconds))
-    Trade.objects.update(ordered_at=timezone.now() - dt.timedelta(hours=2))
-
-
-def test_an_exit_that_failed_is_told_and_tried_again_ever_later(desk: Desk, fence: Fence) -> None:
-    set_rules(desk, profit_target_pct="5")
-    hold(desk, "10")
-    first = watch(desk, fence, "105")
-    assert first is not None
-    fail(first)
-    assert watch(desk, fence, "105") is None
-    [item] = open_items(Kind.EXIT_RULE_FAILED)
-    assert (item.order, "PROFIT_TARGET came to DENIED (RISK)" in item.detail) == (first, True)
-    age(first, 61)
-    second = watch(desk, fence, "105")
-    assert second is not None
-    assert second.pk != first.pk
-    fail(second)
-    age(first, 200)
-    age(second, 119)
-    assert watch(desk, fence, "105") is None, "the second wait is twice the first"
-    age(second, 121)
-    third = watch(desk, fence, "105")
-    assert third is not None
-    assert len(exits(desk)) == 3
-    settle_alarms()
-    assert len(open_items(Kind.EXIT_RULE_FAILED)) == 2
-    hear(third, make_fill(third, "10", "105", "out"))
-    settle_alarms()
-    assert open_items(Kind.EXIT_RULE_FAILED) == []
-
-
-def test_a_failed_exit_of_an_earlier_trade_holds_up_nothing(desk: Desk, fence: Fence) -> None:
-    set_rules(desk, profit_target_pct="5")
-    hold(desk, "10")
-    order = watch(desk, fence, "105")
-    assert order is not None
-    fail(order)
-    hold(desk, "10", "close_long")
-    hold(desk, "10")
-    again = watch(desk, fence, "105")
-    assert again is not None
-    assert again.pk != order.pk
 
 
 def test_who_has_lost_the_lease_closes_nothing(desk: Desk, fence: Fence) -> None:

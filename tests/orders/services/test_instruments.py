@@ -120,6 +120,17 @@ def test_what_cannot_be_borrowed_is_not_sold_short(desk: Desk) -> None:
     assert refused(desk, action="long_exit") is None
 
 
+@pytest.mark.parametrize("multiplier", ["100", "0.001"])
+def test_what_stands_for_more_or_less_than_one_unit_is_not_entered_and_can_be_left(
+    desk: Desk, multiplier: str
+) -> None:
+    keep("paper", listing("AAPL", multiplier=Decimal(multiplier)))
+    for action in ("buy", "sell"):
+        assert refused(desk, action=action) == ("UNSUPPORTED_MULTIPLIER", "symbol")
+    for action in ("close_long", "close_short", "long_exit", "short_exit"):
+        assert refused(desk, action=action) is None
+
+
 def test_a_price_of_less_than_a_tick_is_none(desk: Desk) -> None:
     keep("paper", listing("AAPL"))
     assert refused(desk, type="limit", price="0.00009") == ("BELOW_TICK", "price")

@@ -16,7 +16,7 @@ from orders.services.executions import apply_execution_report
 from orders.services.leases import Fence
 from orders.services.lookup import look_up_order
 from orders.services.repeating import repeats_too_late
-from orders.services.submission import undo_submission
+from orders.services.submission_answers import undo_submission
 from orders.services.verification import verify_account
 from tests.factories.adapters import ScriptedAdapter
 from tests.factories.alerts import record_one

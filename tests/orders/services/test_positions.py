@@ -18,7 +18,7 @@ from orders.selectors import net_position
 from orders.services.changes import Origin
 from orders.services.executions import apply_execution_reports
 from orders.services.positions import books_of
-from orders.services.submission import deny_order
+from orders.services.unsent import deny_order
 from tests.factories.alerts import record_one
 from tests.factories.reports import make_fill, make_report
 from tests.factories.traders import Desk, make_desk

@@ -20,7 +20,8 @@ from orders.services.executions import apply_execution_reports
 from orders.services.leases import Fence, take_lease
 from orders.services.request_sending import send_request
 from orders.services.requests import Asked, ReplaceTerms, RequestRefused, record_cancel, record_replace
-from orders.services.submission import deny_order, submit_order
+from orders.services.submission import submit_order
+from orders.services.unsent import deny_order
 from orders.services.verification import note_check
 from tests.factories.adapters import ScriptedAdapter
 from tests.factories.alerts import record_one

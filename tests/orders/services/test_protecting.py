@@ -8,100 +8,35 @@ import pytest
 from django.utils import timezone
 
 from brokers.paper.factory import CAPABILITIES
-from brokers.types import Capabilities, ExecType, ExecutionReport, IdempotencyClass, OrdStatus, Side
+from brokers.types import ExecType, OrdStatus, Side
 from orders.intake.replace_request import ReplaceTerms
 from orders.models import AttentionItem, Errand, ExitReason, Leg, Order, OrderRequest, Position, Trade
-from orders.selectors import errands_due, next_due_at, unsent_orders
+from orders.selectors import errands_due, unsent_orders
 from orders.services.leases import Fence, LeaseLost
-from orders.services.lookup import look_up_order
-from orders.services.protecting import protect_position
 from orders.services.request_sending import send_request
 from orders.services.requests import Asked, record_cancel, record_replace
 from orders.services.tending import tend_position
+from orders.services.unsent import deny_order
 from tests.factories.adapters import ScriptedAdapter
 from tests.factories.alerts import record_one
-from tests.factories.quotes import keep_quote
+from tests.factories.protecting import (
+    covered,
+    entered,
+    legs,
+    look,
+    protect,
+    send_cancel,
+    send_pair,
+    stop_fill,
+    stop_report,
+)
 from tests.factories.reports import make_fill, make_report
 from tests.factories.sending import UNKNOWN, accepting, hear, send_order, submit
 from tests.factories.traders import Desk
 
 pytestmark = pytest.mark.django_db
 
-BOTH = {"stop_loss": {"percent": "2"}, "take_profit": {"percent": "4"}}
-STOP = {"stop_loss": {"percent": "2"}}
 APART = replace(CAPABILITIES, oco=False, exits_hold_shares=False)
-
-
-def protect(desk: Desk, fence: Fence, capabilities: Capabilities = CAPABILITIES) -> float | None:
-    """Have the worker look at the position; return when it wants to look again."""
-    errands = {errand.symbol for errand in errands_due(desk.user.id)}
-    assert errands == {"AAPL"}, "nobody has asked for it"
-    Errand.objects.filter(user=desk.user).delete()
-    done = protect_position(account_id=desk.account.id, symbol="AAPL", capabilities=capabilities, fence=fence)
-    return done.again_in_seconds
-
-
-def legs(desk: Desk, **wanted: Any) -> dict[str, Order]:
-    """Return the open protective exits by kind; there are never two of one."""
-    rows = list(Order.objects.filter(account=desk.account, ended=False, leg__in=list(Leg), **wanted))
-    by_kind = {order.leg: order for order in rows}
-    assert len(by_kind) == len(rows)
-    return by_kind
-
-
-def oco_answer(target: Order, stop: Order, **fields: Any) -> Any:
-    """Return the answer of a broker that takes both, and gives the stop ids of its own."""
-    leg = make_report(
-        stop,
-        ExecType.ORDER_STATUS,
-        cl_ord_id="venue-chose-this",
-        broker_order_id="venue-stop",
-        ord_status=OrdStatus.PENDING_NEW,
-    )
-    return lambda command: make_report(target, ExecType.NEW, legs=(leg,), **fields)
-
-
-def send_pair(desk: Desk, fence: Fence) -> tuple[Order, Order]:
-    """Have the worker send the OCO; return target and stop."""
-    target, stop = legs(desk)["TAKE_PROFIT"], legs(desk)["STOP_LOSS"]
-    adapter = ScriptedAdapter(submit=oco_answer(target, stop))
-    submit(target, adapter, fence)
-    target.refresh_from_db()
-    stop.refresh_from_db()
-    assert [command.oco_stop_px for command in adapter.sent] == [stop.stop_px]
-    return target, stop
-
-
-def stop_report(stop: Order, exec_type: ExecType, **fields: Any) -> ExecutionReport:
-    ids = {"cl_ord_id": stop.working_cl_ord_id, "broker_order_id": stop.broker_order_id}
-    return make_report(stop, exec_type, **(ids | fields))
-
-
-def stop_fill(stop: Order, qty: str, price: str = "98", exec_id: str = "s1") -> ExecutionReport:
-    fields = {"last_qty": Decimal(qty), "last_px": Decimal(price), "ord_status": OrdStatus.PARTIALLY_FILLED}
-    return stop_report(stop, ExecType.TRADE, exec_id=exec_id, **fields)
-
-
-def entered(desk: Desk, fence: Fence, qty: str = "10", **fields: Any) -> Order:
-    """Return an entry of 10, of which so many were filled at 100."""
-    order = record_one(desk, quantity="10", **(BOTH | fields))
-    send_order(order, fence, accepting(order))
-    return hear(order, make_fill(order, qty, exec_id="e1"))
-
-
-def covered(desk: Desk, fence: Fence, **fields: Any) -> tuple[Order, Order]:
-    """Return target and stop of a position of 10 whose OCO rests."""
-    entered(desk, fence, **fields)
-    protect(desk, fence)
-    pair = send_pair(desk, fence)
-    Errand.objects.all().delete()
-    return pair
-
-
-def send_cancel(order: Order, fence: Fence) -> None:
-    """Have the worker send the cancel of this order that is recorded."""
-    request = OrderRequest.objects.get(order=order, kind="CANCEL", status="RECORDED")
-    send_request(request.id, adapter=ScriptedAdapter(), fence=fence, before_send=lambda: None)  # type: ignore[arg-type]
 
 
 def test_the_first_fill_has_an_oco_placed_for_what_is_filled(desk: Desk, fence: Fence) -> None:
@@ -320,97 +255,6 @@ def test_an_overclosed_position_may_be_left_to_a_person(desk: Desk, fence: Fence
     assert AttentionItem.objects.get().kind == AttentionItem.Kind.OVERCLOSED
 
 
-def test_a_refused_pair_is_told_of_and_tried_again(desk: Desk, fence: Fence) -> None:
-    from brokers.errors import OrderRejected
-
-    entry = entered(desk, fence)
-    protect(desk, fence)
-    pair = legs(desk)
-    submit(pair["TAKE_PROFIT"], ScriptedAdapter(submit=OrderRejected("stop price too near")), fence)
-    assert legs(desk) == {}, "what the broker refuses, it refuses whole"
-    wait = protect(desk, fence)
-    assert wait is not None
-    assert 0 < wait <= 1
-    item = AttentionItem.objects.get(kind=AttentionItem.Kind.UNPROTECTED)
-    assert item.order == entry
-    assert "stop price too near" in item.detail
-    Order.objects.filter(leg="TAKE_PROFIT").update(
-        transact_time=timezone.now() - timezone.timedelta(seconds=2)
-    )
-    protect_position(account_id=desk.account.id, symbol="AAPL", capabilities=CAPABILITIES, fence=fence)
-    assert set(legs(desk)) == {"STOP_LOSS"}, "the stop by itself, rather than neither"
-    stop = legs(desk)["STOP_LOSS"]
-    send_order(stop, fence, accepting(stop))
-    wait = protect(desk, fence)
-    assert wait is not None
-    assert 500 < wait <= 600, "then the target is tried again"
-    Order.objects.filter(leg="TAKE_PROFIT").update(
-        recorded_at=timezone.now() - timezone.timedelta(minutes=11)
-    )
-    protect_position(account_id=desk.account.id, symbol="AAPL", capabilities=CAPABILITIES, fence=fence)
-    assert OrderRequest.objects.get().order == stop
-
-
-def test_a_pair_that_was_not_sent_waits_together(desk: Desk, fence: Fence) -> None:
-    from brokers.errors import RateLimited
-
-    entered(desk, fence)
-    protect(desk, fence)
-    target = legs(desk)["TAKE_PROFIT"]
-    submit(target, ScriptedAdapter(submit=RateLimited("slow", retry_after_seconds=7)), fence)
-    target.refresh_from_db()
-    stop = legs(desk)["STOP_LOSS"]
-    assert (target.ord_status, stop.ord_status) == ("INITIALIZED", "INITIALIZED")
-    assert stop.eligible_at == target.eligible_at is not None
-
-
-def test_an_unknown_pair_is_looked_up_by_its_target(desk: Desk, fence: Fence) -> None:
-    entered(desk, fence)
-    protect(desk, fence)
-    target, stop = legs(desk)["TAKE_PROFIT"], legs(desk)["STOP_LOSS"]
-    answer = oco_answer(target, stop)
-    submit(target, ScriptedAdapter(submit=UNKNOWN), fence)
-    stop.refresh_from_db()
-    assert stop.ord_status == "SUBMITTED"
-    adapter = ScriptedAdapter(found=answer(None))
-    look_up_order(stop, adapter=adapter, fence=fence)  # type: ignore[arg-type]
-    stop.refresh_from_db()
-    target.refresh_from_db()
-    assert (target.ord_status, stop.ord_status, stop.broker_order_id) == ("NEW", "PENDING_NEW", "venue-stop")
-    assert adapter.asked == [target.cl_ord_id]
-
-
-def test_an_unknown_pair_at_a_broker_that_only_correlates_ids_is_told_of_at_once(
-    desk: Desk, fence: Fence
-) -> None:
-    entered(desk, fence)
-    protect(desk, fence)
-    target = legs(desk)["TAKE_PROFIT"]
-    submit(target, ScriptedAdapter(submit=UNKNOWN, idempotency_class=IdempotencyClass.C), fence)
-    target.refresh_from_db()
-    adapter = ScriptedAdapter(idempotency_class=IdempotencyClass.C)
-    look_up_order(target, adapter=adapter, fence=fence)  # type: ignore[arg-type]
-    item = AttentionItem.objects.get(kind=AttentionItem.Kind.OUTCOME_UNKNOWN)
-    assert item.order == target
-    assert legs(desk)["STOP_LOSS"].ord_status == "SUBMITTED", "never sent again"
-
-
-def test_a_stop_whose_name_got_lost_is_found_through_its_target(desk: Desk, fence: Fence) -> None:
-    entered(desk, fence)
-    protect(desk, fence)
-    target, stop = legs(desk)["TAKE_PROFIT"], legs(desk)["STOP_LOSS"]
-    answer = oco_answer(target, stop)(None)
-    submit(target, ScriptedAdapter(submit=UNKNOWN), fence)
-    target.refresh_from_db()
-    hear(target, replace(answer, legs=()))
-    early = replace(answer.legs[0], exec_type=ExecType.NEW)
-    hear(stop, early)
-    assert not AttentionItem.objects.exists(), "a stop that is faster than its name is no stranger"
-    look_up_order(stop, adapter=ScriptedAdapter(by_broker_id=answer), fence=fence)  # type: ignore[arg-type]
-    stop.refresh_from_db()
-    assert (stop.ord_status, stop.working_cl_ord_id) == ("PENDING_NEW", "venue-chose-this")
-
-
 def test_a_leg_canceled_by_hand_is_not_put_back(desk: Desk, fence: Fence) -> None:
     target, stop = covered(desk, fence)
     asked = Asked(user_id=desk.user.id, order_id=target.id, source="dashboard", received_at=timezone.now())  # type: ignore[arg-type]
@@ -464,8 +308,6 @@ def test_nothing_is_placed_beside_an_exit_that_is_under_way(desk: Desk, fence: F
 
 
 def test_an_exit_that_is_not_sent_after_all_has_protection_put_back(desk: Desk, fence: Fence) -> None:
-    from orders.services.submission import deny_order
-
     entered(desk, fence)
     exit_order = record_one(desk, action="close_long")
     protect(desk, fence)
@@ -519,81 +361,3 @@ def test_an_errand_that_waits_comes_again_in_time(desk: Desk, fence: Fence) -> N
     later = Errand.objects.get()
     assert later.version > errand.version
     assert later.due_at > timezone.now()
-
-
-def refused_stop(desk: Desk, fence: Fence) -> Order:
-    """Return the entry of a position of 10 whose stop at 98 the broker has refused, a moment ago."""
-    from brokers.errors import OrderRejected
-
-    entry = entered(desk, fence, take_profit=None)
-    protect(desk, fence)
-    submit(legs(desk)["STOP_LOSS"], ScriptedAdapter(submit=OrderRejected("beyond the market")), fence)
-    return entry
-
-
-def look(desk: Desk, fence: Fence) -> float | None:
-    """Look at the position whether or not anybody has asked for it."""
-    place = {"account_id": desk.account.id, "symbol": "AAPL"}
-    return protect_position(**place, capabilities=CAPABILITIES, fence=fence).again_in_seconds
-
-
-def test_a_stop_that_comes_too_late_closes_at_market(desk: Desk, fence: Fence) -> None:
-    entry = refused_stop(desk, fence)
-    look(desk, fence)
-    assert Errand.objects.filter(kind=Errand.Kind.QUOTES).exists(), "whether it is too late says a quote"
-    keep_quote(desk.account, "97")
-    assert look(desk, fence) is None
-    order = Order.objects.get(parent=entry, leg="")
-    assert (order.ord_type, order.side, order.order_qty) == ("MARKET", "SELL", 10)
-    assert (order.exit_reason, order.source, order.strategy) == ("STOPPED_OUT", "desk", desk.strategy)
-    assert look(desk, fence) is None
-    assert Order.objects.filter(parent=entry).count() == 2, "once"
-
-
-def test_a_refused_stop_that_the_price_has_not_passed_is_placed_again(desk: Desk, fence: Fence) -> None:
-    entry = refused_stop(desk, fence)
-    keep_quote(desk.account, "98.01")
-    Order.objects.filter(leg="STOP_LOSS").update(transact_time=timezone.now() - timezone.timedelta(seconds=2))
-    look(desk, fence)
-    assert set(legs(desk)) == {"STOP_LOSS"}
-    assert not Order.objects.filter(parent=entry, leg="").exists()
-
-
-def test_a_short_whose_stop_comes_too_late_is_bought_back(desk: Desk, fence: Fence) -> None:
-    from brokers.errors import OrderRejected
-
-    entry = entered(desk, fence, action="short_entry", take_profit=None)
-    protect(desk, fence)
-    submit(legs(desk)["STOP_LOSS"], ScriptedAdapter(submit=OrderRejected("beyond the market")), fence)
-    keep_quote(desk.account, "103")
-    look(desk, fence)
-    order = Order.objects.get(parent=entry, leg="")
-    assert (order.side, order.order_qty) == ("BUY", 10)
-
-
-def test_an_exit_at_market_that_is_refused_too_is_tried_again_ever_later(desk: Desk, fence: Fence) -> None:
-    from brokers.errors import OrderRejected
-
-    entry = refused_stop(desk, fence)
-    keep_quote(desk.account, "97")
-    look(desk, fence)
-    submit(Order.objects.get(parent=entry, leg=""), ScriptedAdapter(submit=OrderRejected("halted")), fence)
-    wait = protect(desk, fence)
-    assert wait is not None
-    assert 0 < wait <= 1
-    assert Order.objects.filter(parent=entry, leg="").count() == 1
-
-
-def test_a_pair_whose_market_is_closed_waits_together(desk: Desk, fence: Fence) -> None:
-    from brokers.errors import MarketClosed
-
-    entered(desk, fence)
-    protect(desk, fence)
-    target = legs(desk)["TAKE_PROFIT"]
-    opens_at = timezone.now() + timezone.timedelta(hours=15)
-    submit(target, ScriptedAdapter(submit=MarketClosed("closed", next_open=opens_at)), fence)
-    assert {order.ord_status for order in legs(desk).values()} == {"INITIALIZED"}
-    Errand.objects.all().delete()
-    due = next_due_at(desk.user.id)
-    assert due is not None
-    assert due > 3600, "nobody looks before"

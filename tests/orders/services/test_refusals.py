@@ -12,7 +12,7 @@ from brokers.types import ExecType, OrdStatus
 from orders.models import Order, OrderRequest
 from orders.rendering import order_json
 from orders.services.leases import Fence
-from orders.services.submission import deny_order
+from orders.services.unsent import deny_order
 from orders.views.request_wording import request_words
 from orders.views.wording import words_for
 from tests.factories.adapters import ScriptedAdapter

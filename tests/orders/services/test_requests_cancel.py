@@ -13,7 +13,8 @@ from failpoints import listening
 from orders.models import Order, OrderEvent, OrderRequest
 from orders.services.changes import Change, Origin, lock_order
 from orders.services.requests import Refusal, RequestRefused
-from orders.services.submission import begin_submission, undo_submission
+from orders.services.submission import begin_submission
+from orders.services.submission_answers import undo_submission
 from orders.state import CancelRequested
 from tests.factories.alerts import record_one
 from tests.factories.history import event_kinds

@@ -16,13 +16,15 @@ from brokers.errors import (
 )
 from brokers.types import ExecType, IdempotencyClass, NewOrder, OrdStatus
 from orders.models import AttentionItem, Order, OrderEvent
+from orders.services.attempts import backoff_seconds
 from orders.services.leases import Fence, LeaseLost, expire_lease, take_lease
 from orders.services.lookup import look_up_order
-from orders.services.submission import backoff_seconds, deny_order
 from orders.services.sweeping import deny_stale_entry, stale_entries
+from orders.services.unsent import deny_order
 from orders.services.verification import note_check, verify_account
 from tests.factories.adapters import ScriptedAdapter
 from tests.factories.alerts import record_one
+from tests.factories.instruments import keep, listing
 from tests.factories.reports import make_fill, make_report
 from tests.factories.sending import accept, submit
 from tests.factories.traders import Desk, make_desk
@@ -260,6 +262,27 @@ def test_an_old_entry_is_denied_and_an_old_exit_is_sent(desk: Desk, fence: Fence
     assert applied is not None
     assert (applied.order.ord_status, applied.order.reason) == (OrdStatus.DENIED, "TOO_OLD")
     exit_order = record_one(desk, action="close_long", received_at=late)
+    applied = submit(exit_order, accept(exit_order), fence)
+    assert applied is not None
+    assert applied.order.ord_status == OrdStatus.NEW
+
+
+def test_a_multiplier_that_is_learned_of_late_denies_an_entry_and_no_exit(desk: Desk, fence: Fence) -> None:
+    held, late = record_one(desk, quantity="5"), record_one(desk, quantity="5")
+    submit(held, accept(held), fence, make_fill(held, "5"))
+    keep("alpaca", listing("AAPL", multiplier=Decimal(50)))
+    keep("paper", listing("AAPL"), listing("ESZ6", multiplier=Decimal(50)))
+    other = record_one(desk, quantity="5")
+    applied = submit(other, accept(other), fence, make_fill(other, "5", exec_id="e2"))
+    assert applied is not None
+    assert applied.order.ord_status == OrdStatus.FILLED, "another broker's, or another symbol's"
+    keep("paper", listing("AAPL", multiplier=Decimal(50)))
+    adapter = accept(late)
+    applied = submit(late, adapter, fence)
+    assert applied is not None
+    assert (applied.order.ord_status, applied.order.reason) == (OrdStatus.DENIED, "UNSUPPORTED_MULTIPLIER")
+    assert (adapter.sent, "AAPL" in applied.order.text) == ([], True)
+    exit_order = record_one(desk, action="close_long")
     applied = submit(exit_order, accept(exit_order), fence)
     assert applied is not None
     assert applied.order.ord_status == OrdStatus.NEW
