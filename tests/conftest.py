@@ -136,4 +136,15 @@ def _empty_tables(self: object) -> None:
     ) as connection:
         rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         tables = [sql.Identifier(name) for (name,) in rows if name not in KEPT_TABLES]
-        connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(sql.SQL(", ").join(tables)))
+        connection.execute(sql.SQL("LOCK TABLE {}").format(sql.SQL(", ").join(tables)))
+        for table in _filled(connection, tables):
+            connection.execute(sql.SQL("DELETE FROM {}").format(table))
+
+
+def _filled(connection: psycopg.Connection, tables: list[sql.Identifier]) -> list[sql.Identifier]:
+    """Return the tables that have rows: to empty those takes a fraction of what it takes to truncate all."""
+    each = [
+        sql.SQL("SELECT {} WHERE EXISTS (SELECT FROM {})").format(number, table)
+        for number, table in enumerate(tables)
+    ]
+    return [tables[number] for (number,) in connection.execute(sql.SQL(" UNION ALL ").join(each))]
