@@ -19,7 +19,7 @@ from psycopg.conninfo import make_conninfo
 
 from desk.config import scratch_environment
 from desk.home import Home
-from desk.testing import running_desk
+from desk.testing import prepare_home, running_desk
 from tests.sharing import (
     pytest_collection_modifyitems,
     pytest_xdist_auto_num_workers,
@@ -79,6 +79,14 @@ def postgres_cluster() -> Iterator[str]:
     """Run the session's PostgreSQL and Redis; the value is the superuser's connection string."""
     with running_desk(_ROOT, ("postgres", "redis"), prepare=False):
         yield os.environ["TEST_POSTGRES"]
+
+
+@pytest.fixture(scope="session")
+def prepared_home() -> Iterator[Path]:
+    """Prepare the folder that every desk of this session begins with; nothing runs in it."""
+    with tempfile.TemporaryDirectory(prefix="prepared-") as folder:
+        prepare_home(Path(folder))
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")
