@@ -42,14 +42,18 @@ PIECES = {
         "tests/flows/test_reversal_deaths.py",
     ),
     "chaos": ("tests/chaos/test_chaos.py",),
+    "the machine": ("tests/machine/test_it_bites.py",),
     "comparing": ("tests/flows/test_reconciliation.py",),
     "the exit monitor": ("tests/flows/test_exit_monitor.py",),
     "maintenance": ("tests/flows/test_maintenance.py",),
     "the commands": ("tests/desk/test_lifecycle.py",),
     "the browser": ("tests/pages/browser/",),
-    "the machine": ("tests/machine/test_it_bites.py",),
 }
-"""Files and folders, longest first; what is not named here comes after, a file at a time."""
+"""Files and folders, longest first; what is not named here comes after, a file at a time.
+
+Neither chaos nor the machine is a flow: a process that goes on with one of them ends the desks that flows share, which
+would run on beside its next flows otherwise.
+"""
 
 _RANK = {piece: rank for rank, piece in enumerate(PIECES)}
 

@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     say(f"Seed {options.seed}. Again: {command_of(options)}")
     try:
         with ended_by_signals():
-            run(options, home, say, judge)
+            run(options, home, say, judge, parsed.like)
     except Ended:
         say("The run was ended, and its desk with it.")
         shutil.rmtree(home, ignore_errors=True)
@@ -90,6 +90,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--every-point",
         action="store_true",
         help="fail unless each failpoint (of the focus) was struck twice, as a run of enough faults does anyway",
+    )
+    parser.add_argument(
+        "--like", type=Path, help="a home that is prepared already, to begin with a copy of it"
     )
     parser.add_argument("--keep", action="store_true", help="keep a bundle of a clean run too")
     return parser.parse_args(arguments)

@@ -69,14 +69,18 @@ def _is_in_focus(point: str, focus: Sequence[str]) -> bool:
 
 
 def run(
-    options: Options, home: Path, say: Callable[[str], None], judge: Callable[[Stage, Outcome], None]
+    options: Options,
+    home: Path,
+    say: Callable[[str], None],
+    judge: Callable[[Stage, Outcome], None],
+    like: Path | None = None,
 ) -> None:
-    """Run once in ``home``; ``judge`` gets the outcome while the stage still stands."""
+    """Run once in ``home``, begun as a copy of ``like``; ``judge`` gets the outcome while the stage still stands."""
     began = time.monotonic()
     plan = options.plan
     home.mkdir(parents=True, exist_ok=True)
     journal = Journal(home / "requests.jsonl")
-    with open_stage(seed=options.seed, home=home, traders=options.traders) as stage:
+    with open_stage(seed=options.seed, home=home, like=like, traders=options.traders) as stage:
         say(f"the stage stands after {time.monotonic() - began:.0f} s, {len(plan.faults)} faults to come")
         _set_prices(stage)
         load = Load(

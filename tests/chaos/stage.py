@@ -174,17 +174,23 @@ class Stage:
 
 @contextlib.contextmanager
 def open_stage(
-    *, seed: int, checkout: Path | None = None, home: Path | None = None, traders: int = 10
+    *,
+    seed: int,
+    checkout: Path | None = None,
+    home: Path | None = None,
+    like: Path | None = None,
+    traders: int = 10,
 ) -> Iterator[Stage]:
     """Run a stage with so many traders, every second of class C; leaves no process behind.
 
     `checkout` is the folder whose code runs. `home` is kept when it is given; its `annex` is the second desk's.
+    `like` is a prepared home to begin with (desk/testing.py).
     """
     code = checkout or CHECKOUT
     root = home or Path(tempfile.mkdtemp(prefix="chaos-"))
     try:
         with contextlib.ExitStack() as stack:
-            stage = _set_up(stack, root, code, seed)
+            stage = _set_up(stack, root, code, seed, like)
             _hire(stage, traders)
             yield stage
     finally:
@@ -192,7 +198,7 @@ def open_stage(
             shutil.rmtree(root, ignore_errors=True)
 
 
-def _set_up(stack: contextlib.ExitStack, root: Path, code: Path, seed: int) -> Stage:
+def _set_up(stack: contextlib.ExitStack, root: Path, code: Path, seed: int, like: Path | None) -> Stage:
     place = Home(root)
     place.prepare()
     points = root / "failpoints"
@@ -207,7 +213,7 @@ def _set_up(stack: contextlib.ExitStack, root: Path, code: Path, seed: int) -> S
     proxied = settings.through_proxies(place.secrets, **{name: proxy.port for name, proxy in proxies.items()})
     common = settings.HASTE | {"FAILPOINTS": str(points)}
     env = common | proxied | {"VENUE_PORT": str(venue_port), "VENUE_SEED": str(seed)}
-    desk = stack.enter_context(running_desk(root, COMPONENTS, env, checkout=code))
+    desk = stack.enter_context(running_desk(root, COMPONENTS, env, like=like, checkout=code))
     elsewhere = common | settings.of_the_annex(place, proxied)
     annex = stack.enter_context(running_desk(root / "annex", ANNEX, elsewhere, prepare=False, checkout=code))
     for name in ("FAILPOINTS", *proxied):

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +13,8 @@ SHORT = ("--seed", "20", "--faults", "30", "--seconds", "30", "--traders", "6")
 
 @pytest.mark.flow
 @pytest.mark.timeout(300)
-def test_thirty_faults_lose_nothing_and_send_nothing_twice() -> None:
-    command = [sys.executable, "-m", "tests.chaos", *SHORT]
+def test_thirty_faults_lose_nothing_and_send_nothing_twice(prepared_home: Path) -> None:
+    command = [sys.executable, "-m", "tests.chaos", *SHORT, "--like", str(prepared_home)]
     with subprocess.Popen(
         command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as run:

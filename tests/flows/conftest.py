@@ -25,18 +25,20 @@ QUIET = {"SWEEP_VALUATION_SECONDS": "3600"}
 
 
 @pytest.fixture(scope="package")
-def running_floor() -> Iterator[Floor]:
-    """Run the desk that most flows share, with the settings that an operator gets."""
-    with running_desk(
-        components=COMPONENTS, env=QUIET | {"FLEET_POOL_SIZE": "3", "FLEET_MAX_WORKERS": "80"}
-    ) as desk:
+def running_floor(prepared_home: Path) -> Iterator[Floor]:
+    """Run the desk that most flows share, with the settings that an operator gets.
+
+    But for workers, which leave after a minute without work: kept by the dozen, they cost half a processor.
+    """
+    environment = {"FLEET_POOL_SIZE": "3", "FLEET_MAX_WORKERS": "80", "WORKER_IDLE_SECONDS": "60"}
+    with running_desk(components=COMPONENTS, like=prepared_home, env=QUIET | environment) as desk:
         floor = Floor(desk)
         yield floor
         floor.close()
 
 
 @pytest.fixture(scope="package")
-def hasty_running_floor() -> Iterator[Floor]:
+def hasty_running_floor(prepared_home: Path) -> Iterator[Floor]:
     """Run a desk with few workers, no pool and little patience: what takes a minute elsewhere is quick here."""
     environment = {
         "FLEET_POOL_SIZE": "0",
@@ -51,14 +53,14 @@ def hasty_running_floor() -> Iterator[Floor]:
         "SWEEP_DUE_SECONDS": "1",
         "SWEEP_ORPHANS_SECONDS": "1",
     }
-    with running_desk(components=COMPONENTS, env=QUIET | environment) as desk:
+    with running_desk(components=COMPONENTS, like=prepared_home, env=QUIET | environment) as desk:
         floor = Floor(desk)
         yield floor
         floor.close()
 
 
 @pytest.fixture(scope="package")
-def armed_running_floor() -> Iterator[ArmedFloor]:
+def armed_running_floor(prepared_home: Path) -> Iterator[ArmedFloor]:
     """Run a desk whose processes heed failpoints, with leases that end soon and workers that may stand still."""
     points = Path(tempfile.mkdtemp(prefix="points-"))
     environment = {
@@ -77,7 +79,7 @@ def armed_running_floor() -> Iterator[ArmedFloor]:
         "SWEEP_DUE_SECONDS": "1",
         "SWEEP_ORPHANS_SECONDS": "1",
     }
-    with running_desk(components=COMPONENTS, env=QUIET | environment) as desk:
+    with running_desk(components=COMPONENTS, like=prepared_home, env=QUIET | environment) as desk:
         floor = ArmedFloor(desk, points)
         floor.wait_ready()
         yield floor

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,10 +14,10 @@ COMPONENTS = ("postgres", "redis", "venue", "web", "fleet", "sweeps", "beat")
 
 
 @pytest.fixture(scope="module")
-def restless_floor() -> Iterator[Floor]:
+def restless_floor(prepared_home: Path) -> Iterator[Floor]:
     """Run a desk whose workers leave after a second without work."""
     environment = {"FLEET_POOL_SIZE": "1", "FLEET_MAX_WORKERS": "4", "WORKER_IDLE_SECONDS": "1"}
-    with running_desk(components=COMPONENTS, env=environment) as desk:
+    with running_desk(components=COMPONENTS, like=prepared_home, env=environment) as desk:
         floor = Floor(desk)
         yield floor
         floor.close()

@@ -35,10 +35,12 @@ SYMBOLS = iter(f"RULE{letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 
 @pytest.fixture(scope="module")
-def desk_of_haste() -> Iterator[ArmedFloor]:
+def desk_of_haste(prepared_home: Path) -> Iterator[ArmedFloor]:
     """Run a desk that values what is held every second."""
     points = Path(tempfile.mkdtemp(prefix="points-"))
-    with running_desk(components=COMPONENTS, env=ENVIRONMENT | {"FAILPOINTS": str(points)}) as desk:
+    with running_desk(
+        components=COMPONENTS, like=prepared_home, env=ENVIRONMENT | {"FAILPOINTS": str(points)}
+    ) as desk:
         floor = ArmedFloor(desk, points)
         floor.wait_ready()
         yield floor

@@ -41,9 +41,11 @@ def points(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def floor(points: Path) -> Iterator[Floor]:
+def floor(points: Path, prepared_home: Path) -> Iterator[Floor]:
     """Run a desk on which maintenance comes by every few seconds, and failpoints can be armed."""
-    with running_desk(components=COMPONENTS, env=ENVIRONMENT | {"FAILPOINTS": str(points)}) as desk:
+    with running_desk(
+        components=COMPONENTS, like=prepared_home, env=ENVIRONMENT | {"FAILPOINTS": str(points)}
+    ) as desk:
         floor = Floor(desk)
         wait_for_instruments(floor)
         yield floor

@@ -45,10 +45,12 @@ DYING_AT = (
 
 
 @pytest.fixture(scope="module")
-def running_desk_of_books() -> Iterator[ArmedFloor]:
+def running_desk_of_books(prepared_home: Path) -> Iterator[ArmedFloor]:
     """Run a desk that compares when asked to, and looks soon whether anything is due."""
     points = Path(tempfile.mkdtemp(prefix="points-"))
-    with running_desk(components=COMPONENTS, env=ENVIRONMENT | {"FAILPOINTS": str(points)}) as desk:
+    with running_desk(
+        components=COMPONENTS, like=prepared_home, env=ENVIRONMENT | {"FAILPOINTS": str(points)}
+    ) as desk:
         floor = ArmedFloor(desk, points)
         floor.wait_ready()
         yield floor

@@ -108,11 +108,11 @@ def tab(browser: Browser, server: str, complaints: list[str]) -> Iterator[Page]:
 
 
 @pytest.fixture
-def ann(tab: Page) -> User:
+def ann(tab: Page, server: str) -> User:
     """Ann, signed in."""
     from tests.pages.browser.helpers import sign_in
-    from tests.pages.rows import PASSWORD, make_trader
+    from tests.pages.rows import make_trader
 
-    ann = make_trader("ann", time_zone="Europe/Berlin", password=PASSWORD)
-    sign_in(tab, "ann")
+    ann = make_trader("ann", time_zone="Europe/Berlin")
+    sign_in(tab, server, ann)
     return ann

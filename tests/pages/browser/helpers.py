@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 
 from orders.models import Heartbeat
-from tests.pages.rows import PASSWORD
 
 
-def sign_in(tab: Page, username: str) -> None:
-    tab.goto("/login/")
-    tab.get_by_label("User name").fill(username)
-    tab.get_by_label("Password").fill(PASSWORD)
-    tab.get_by_role("button", name="Log in").click()
-    expect(tab.get_by_role("heading", name="Orders", exact=True)).to_be_visible()
+def sign_in(tab: Page, server: str, user: User) -> None:
+    """Give the tab a session of the user; test_sessions signs in as people do."""
+    client = Client()
+    client.force_login(user)
+    name = settings.SESSION_COOKIE_NAME
+    tab.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": server}])
 
 
 def sticking_out(tab: Page) -> list[str]:

@@ -8,19 +8,17 @@ from playwright.sync_api import Page, expect
 
 from orders.models import AttentionItem
 from tests.pages.browser.helpers import sign_in
-from tests.pages.rows import PASSWORD, make_account, make_order
+from tests.pages.rows import make_account, make_order
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-def test_the_admin_shows_history_and_resolves_attention(tab: Page, ann: User) -> None:
+def test_the_admin_shows_history_and_resolves_attention(tab: Page, ann: User, server: str) -> None:
     order = make_order(make_account(ann))
     item = AttentionItem.objects.create(user=ann, order=order, kind="OVERFILL", detail="1 too many")
     operator = User.objects.create(username="operator", is_staff=True, is_superuser=True)
-    operator.set_password(PASSWORD)
-    operator.save()
-    tab.context.clear_cookies()
-    sign_in(tab, "operator")
+    sign_in(tab, server, operator)
+    tab.goto("/orders/")
     tab.get_by_role("link", name="Admin").click()
     tab.goto(f"/admin/orders/order/{order.pk}/change/")
     expect(tab.get_by_text(order.cl_ord_id).first).to_be_visible()
