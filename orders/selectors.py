@@ -2,19 +2,32 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Now
 
 from brokers.models import BrokerAccount
 from brokers.types import OrdStatus, OrdType, Side
-from orders.models import Errand, Heartbeat, Order, OrderEvent, OrderRequest, Position, Strategy, WorkerLease
+from orders.models import (
+    Errand,
+    Heartbeat,
+    Order,
+    OrderEvent,
+    OrderRequest,
+    Plan,
+    Position,
+    Strategy,
+    Trader,
+    WorkerLease,
+)
+from orders.rows import columns_of, fetch_joined, fetch_rows
 
 FLEET_SILENCE_SECONDS = 20
 SCHEDULE_SILENCE_SECONDS = 30
@@ -22,16 +35,39 @@ SCHEDULE_SILENCE_SECONDS = 30
 # --- the way in ---
 
 
+STRATEGY_BY_TOKEN = f"""
+SELECT {columns_of(Strategy, "strategy")}, {columns_of(User, "owner")}, {columns_of(Trader, "trader")},
+       {columns_of(Plan, "plan")}
+FROM orders_strategy AS strategy JOIN auth_user AS owner ON owner.id = strategy.user_id
+LEFT JOIN orders_trader AS trader ON trader.user_id = owner.id LEFT JOIN orders_plan AS plan ON plan.id = trader.plan_id
+WHERE strategy.token = %s
+"""  # noqa: S608 - names of our own columns
+
+
 def strategy_by_token(token: str) -> Strategy | None:
     """Return the strategy that this webhook token names, with its trader and plan, in one query."""
     if "\0" in token:
         return None  # a path may hold a NUL; PostgreSQL's text cannot, and would refuse the question
-    return Strategy.objects.select_related("user__trader__plan").filter(token=token).first()
+    for strategy, user, trader, plan in fetch_joined(
+        (Strategy, User, Trader, Plan), STRATEGY_BY_TOKEN, [token]
+    ):
+        strategy.user = user
+        if trader is not None:
+            user.trader, trader.plan = trader, plan
+        return cast(Strategy, strategy)
+    return None
+
+
+ACCOUNTS_OF_STRATEGY = f"""
+SELECT {columns_of(BrokerAccount, "account")}
+FROM orders_strategy_accounts AS traded JOIN brokers_brokeraccount AS account ON account.id = traded.brokeraccount_id
+WHERE traded.strategy_id = %s ORDER BY account.id
+"""  # noqa: S608 - names of our own columns
 
 
 def accounts_of_strategy(strategy: Strategy) -> list[BrokerAccount]:
     """Return the accounts that this strategy trades, oldest first."""
-    return list(strategy.accounts.order_by("id"))
+    return fetch_rows(BrokerAccount, ACCOUNTS_OF_STRATEGY, [strategy.pk])
 
 
 def first_order_of(strategy: Strategy, replay_key: str) -> uuid.UUID | None:
@@ -40,11 +76,16 @@ def first_order_of(strategy: Strategy, replay_key: str) -> uuid.UUID | None:
     return orders.order_by("id").values_list("id", flat=True).first()
 
 
+FLEET_IS_ALIVE = """
+SELECT EXISTS (SELECT FROM orders_heartbeat WHERE part = 'fleet' AND at > now() - make_interval(secs => %s))
+"""
+
+
 def fleet_is_alive() -> bool:
     """Say whether any fleet has shown itself lately; without one no order would move."""
-    return Heartbeat.objects.filter(
-        part=Heartbeat.Part.FLEET, at__gt=Now() - dt.timedelta(seconds=FLEET_SILENCE_SECONDS)
-    ).exists()
+    with connection.cursor() as cursor:
+        cursor.execute(FLEET_IS_ALIVE, [FLEET_SILENCE_SECONDS])
+        return bool(cursor.fetchone()[0])
 
 
 def schedule_is_alive() -> bool:
@@ -54,9 +95,16 @@ def schedule_is_alive() -> bool:
     ).exists()
 
 
+HAS_LIVE_LEASE = """
+SELECT EXISTS (SELECT FROM orders_workerlease WHERE user_id = %s AND expires_at > now())
+"""
+
+
 def has_live_lease(user_id: int) -> bool:
     """Say whether a worker may act for this trader right now, by the database's clock."""
-    return WorkerLease.objects.filter(user=user_id, expires_at__gt=Now()).exists()
+    with connection.cursor() as cursor:
+        cursor.execute(HAS_LIVE_LEASE, [user_id])
+        return bool(cursor.fetchone()[0])
 
 
 def net_position(account: BrokerAccount, symbol: str) -> Decimal:
@@ -118,13 +166,13 @@ def _left(rows: QuerySet[Order]) -> Decimal:
 class WorkAtHand:
     """Which kinds of work there are for a trader now. Asking costs a tenth of reading any of it."""
 
-    requests: bool
+    requests: bool = False
     """A cancel or replace is due to be sent."""
-    orders: bool
+    orders: bool = False
     """An order is recorded, or in flight with an unknown outcome."""
-    checks: bool
+    checks: bool = False
     """The time has come to ask the broker about an order."""
-    errands: bool
+    errands: bool = False
     """An errand is due."""
 
 
@@ -168,7 +216,7 @@ def unsent_orders(user_id: int, *, leave_out: Collection[uuid.UUID] = ()) -> lis
     its other order. ``leave_out``: recorded orders to leave alone.
     Only the columns that the choice needs are read.
     """
-    rows = Order.objects.raw(UNSENT_ORDERS, {"user": user_id, "leave_out": list(leave_out)})
+    rows = fetch_rows(Order, UNSENT_ORDERS, {"user": user_id, "leave_out": list(leave_out)})
     return sorted(rows, key=lambda order: (order.recorded_at, order.id))
 
 
@@ -305,6 +353,14 @@ def users_without_worker(limit: int = 1000) -> list[int]:
 
 
 # --- people ---
+
+
+ORDERS_BY_ID = f"SELECT {columns_of(Order)} FROM orders_order WHERE id = ANY(%s) ORDER BY id"  # noqa: S608 - our names
+
+
+def orders_as_they_stand(orders: Iterable[Order]) -> list[Order]:
+    """Read these orders again, oldest first."""
+    return fetch_rows(Order, ORDERS_BY_ID, [[order.id for order in orders]])
 
 
 def timeline_of(order: Order) -> list[OrderEvent]:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from brokers.types import OrdStatus, PositionEffect
 from orders.models import Errand, Execution, Leg, Order, OrderEvent, OrderRequest, Position
 from orders.protection import shared_event
+from orders.rows import columns_of, fetch_rows, insert_rows, update_row
 from orders.services.errands import tend_if_waited_for, write_errand
 from orders.services.following import next_check
 from orders.services.journal import cancel_unopened
@@ -56,22 +57,21 @@ class Origin:
 
 # NO KEY: what only refers to an order, as a leg of a trade does, need not wait; it may hold the position meanwhile.
 # Written out, since every step of an order begins with it: the ORM takes longer to write it than PostgreSQL to answer.
-ORDER_COLUMNS = ", ".join(field.column or "" for field in Order._meta.concrete_fields)
-"""By name: a statement that is prepared as ``*`` fails from the moment at which a migration adds a column."""
+ORDER_COLUMNS = columns_of(Order)
 LOCK_SENT_WITH = f"SELECT {ORDER_COLUMNS} FROM orders_order WHERE sent_with_id = %s FOR NO KEY UPDATE"  # noqa: S608 - names of our own columns
 LOCK_ORDER = f"SELECT {ORDER_COLUMNS} FROM orders_order WHERE id = %s FOR NO KEY UPDATE"  # noqa: S608 - names of our own columns
 
 
 def lock_order(order_id: uuid.UUID) -> Order:
     """Return the order with its row locked to the end of the transaction; raises ``Order.DoesNotExist``."""
-    for order in Order.objects.raw(LOCK_ORDER, [order_id]):
+    for order in fetch_rows(Order, LOCK_ORDER, [order_id]):
         return order
     raise Order.DoesNotExist(f"no order {order_id}")
 
 
 def lock_sent_with(order: Order) -> Order | None:
     """Return the stop of the OCO that this order is sent for, its row locked; None where there is none."""
-    return next(iter(Order.objects.raw(LOCK_SENT_WITH, [order.id])), None)
+    return next(iter(fetch_rows(Order, LOCK_SENT_WITH, [order.id])), None)
 
 
 def state_of(order: Order) -> OrderState:
@@ -123,7 +123,7 @@ class Change:
 
     def record_execution(self, execution: Execution) -> None:
         """Insert an execution; ``save`` books it into the position. Its event is applied besides."""
-        execution.save(force_insert=True)
+        insert_rows([execution])
         self._executions.append(execution)
 
     def note(self, kind: str, *, at: dt.datetime, data: Mapping[str, Any] | None = None) -> None:
@@ -140,10 +140,9 @@ class Change:
         self._schedule(keep_following)
         if self.changed and (self._state.requests or self._had_requests):
             self._project_requests()
-        if self._events:
-            OrderEvent.objects.bulk_create(self._events)
+        insert_rows(self._events)
         if self.changed or self._columns or keep_following or self.order.next_check_at != was_due:
-            self.order.save(update_fields=[*PROJECTED, *self._columns])
+            update_row(self.order, {*PROJECTED, *self._columns})
         protected = False
         if self._executions:
             plain = [fill.exec_id for fill in self._state.fills if not fill.supersedes]
@@ -270,7 +269,7 @@ def write_event(
     """Add one row to the order's history."""
     event = new_event(order, kind=kind, at=at, origin=origin, data=data)
     event.stages = stage_texts(origin.stages)
-    event.save(force_insert=True)
+    insert_rows([event])
 
 
 def new_event(

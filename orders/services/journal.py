@@ -13,6 +13,7 @@ from brokers.ids import new_id
 from brokers.types import PositionEffect, Side
 from orders.models import ExitReason, Order, Position, Source, Trade, TradeOrder
 from orders.positions import Books, Leg, RoundTrip, TripSide
+from orders.rows import columns_of, fetch_rows, insert_rows, update_row
 
 # One round trip on every recording's way, which also tells of a halt. Nothing is begun where the entry adds to a
 # position, else it joins the trade that waits for its first fill already, else a new one.
@@ -49,6 +50,26 @@ WHERE trade.status = 'ORDERED'
     SELECT FROM orders_tradeorder AS leg JOIN orders_order AS entry ON entry.id = leg.order_id
     WHERE leg.trade_id = trade.id AND NOT entry.ended)
 """
+
+TRIP_COLUMNS = (
+    "side",
+    "status",
+    "entry_qty",
+    "entry_amount",
+    "exit_qty",
+    "exit_amount",
+    "realized_pnl",
+    "fees",
+    "opened_at",
+    "opened_by",
+    "closed_at",
+    "exit_reason",
+)
+"""What a trade's row says of its round trip."""
+OPEN_TRADE = (
+    f"SELECT {columns_of(Trade)} FROM orders_trade"  # noqa: S608 - names of our own columns
+    " WHERE account_id = %s AND symbol = %s AND status = 'POSITION'"
+)
 
 ADD_LEG = """
 INSERT INTO orders_tradeorder (trade_id, order_id, role, qty) VALUES (%s, %s, %s, %s)
@@ -88,9 +109,9 @@ def open_trade_of(position: Position) -> Trade | None:
     """Return the trade under way; None for a flat position."""
     if not position.qty:
         return None
-    return Trade.objects.get(
-        account=position.account_id, symbol=position.symbol, status=Trade.Status.POSITION
-    )
+    for trade in fetch_rows(Trade, OPEN_TRADE, [position.account_id, position.symbol]):
+        return trade
+    raise Trade.DoesNotExist(f"no open trade of {position.symbol}")
 
 
 def trip_of(trade: Trade) -> RoundTrip:
@@ -172,7 +193,10 @@ def _write(row: Trade, trip: RoundTrip, orders: Mapping[uuid.UUID, Order]) -> No
     if not row.opened_by:
         row.opened_by = trip.legs[0].exec_id
     row.exit_reason = "" if trip.closed_at is None else _exit_reason(orders[trip.legs[-1].order_id])
-    row.save()
+    if row._state.adding:
+        insert_rows([row])
+    else:
+        update_row(row, TRIP_COLUMNS)
 
 
 def _take_back(row: Trade) -> None:

@@ -7,6 +7,7 @@ from django.db.models import F
 
 from brokers.types import ExecutionReport
 from orders.models import Order, OrderRequest, OutsideId
+from orders.rows import fetch_rows
 from orders.services.changes import ORDER_COLUMNS, Change, state_of
 from orders.state import RequestKind, RequestStage
 
@@ -29,7 +30,7 @@ def order_of_link(account_id: uuid.UUID, cl_ord_id: str) -> Order | None:
     """Return the order that this client order id belongs to, its row locked; None where it is not ours."""
     if not cl_ord_id:
         return None  # a fill whose order the broker does not name
-    for order in Order.objects.raw(LOCK_BY_CL_ORD_ID, [account_id, cl_ord_id]):
+    for order in fetch_rows(Order, LOCK_BY_CL_ORD_ID, [account_id, cl_ord_id]):
         return order
     orders = Order.objects.select_for_update(no_key=True, of=("self",)).filter(account=account_id)
     # One that an operator had adopted, and one of somebody else's, goes by the id that the broker has for it.

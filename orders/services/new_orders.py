@@ -11,6 +11,7 @@ from brokers.ids import cl_ord_id_of, new_id
 from brokers.models import BrokerAccount
 from brokers.types import OrdStatus, OrdType, PositionEffect, Side, TimeInForce
 from orders.models import ExitReason, Leg, Order, Signal, Source, Strategy
+from orders.rows import insert_rows
 from orders.services.changes import Change, Origin, project, write_event
 from orders.services.closed_markets import closed_market, hold_back
 from orders.services.drift import deny_halted
@@ -119,7 +120,7 @@ def write_order(
     )
     project(order, OrderState(order_qty))
     order.next_check_at = next_check(order, now)
-    order.save(force_insert=True)
+    insert_rows([order])
     stages = {"received": provenance.received_at, "recorded": now}
     origin = Origin(provenance.writer, stages=stages)
     data: dict[str, Any] = {"order_qty": str(order_qty), **fitted.asked}

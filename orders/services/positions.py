@@ -11,17 +11,18 @@ from django.db import transaction
 from brokers.types import Side
 from orders.models import Execution, Order, Position, Trade
 from orders.positions import Books, ExecutionRow, Fill, PositionState, book, fold, surviving
+from orders.rows import columns_of, fetch_rows, update_row
 from orders.services.journal import open_trade_of, rewrite_trips, trip_of, write_trips
 from orders.services.marks import MARK_COLUMNS, follow_books
 
 # The row is made where it is not there yet, and locked either way.
-LOCK_POSITION = """
+LOCK_POSITION = f"""
 INSERT INTO orders_position
     (user_id, account_id, symbol, qty, cost, realized_pnl, fees, cash, booked_exec_id, protected, updated_at)
 VALUES (%s, %s, %s, 0, 0, 0, 0, 0, '', false, now())
 ON CONFLICT (account_id, symbol) DO UPDATE SET symbol = excluded.symbol
-RETURNING *
-"""
+RETURNING {columns_of(Position)}
+"""  # noqa: S608 - names of our own columns
 STATE = ("qty", "cost", "realized_pnl", "fees", "cash")
 
 
@@ -52,7 +53,7 @@ def book_executions(order: Order, executions: Sequence[Execution], plain: Iterab
 
 def lock_position(user_id: int, account_id: uuid.UUID, symbol: str) -> Position:
     """Return the account's position in the symbol, its row locked to the end of the transaction."""
-    return Position.objects.raw(LOCK_POSITION, [user_id, account_id, symbol])[0]
+    return fetch_rows(Position, LOCK_POSITION, [user_id, account_id, symbol])[0]
 
 
 def make_anew(position: Position) -> None:
@@ -108,7 +109,7 @@ def _save(position: Position, books: Books) -> None:
     if position.valued_at is not None:
         follow_books(position)
         columns += MARK_COLUMNS
-    position.save(update_fields=columns)
+    update_row(position, columns)
 
 
 def _row_of(execution: Execution) -> ExecutionRow:

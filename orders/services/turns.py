@@ -12,6 +12,7 @@ from django.db.models import Q
 
 from brokers.types import OrdStatus, PositionEffect, Side
 from orders.models import Order
+from orders.rows import fetch_rows
 from orders.services.changes import ORDER_COLUMNS, Change
 from orders.services.places import held_at, neighbors_of
 from orders.services.quantities import supersedes
@@ -52,7 +53,7 @@ def lock_for_sending(order_id: uuid.UUID) -> Order:
     ``has_multiplier`` whether one of its symbol stands for more than one unit, or less.
     Raises ``Order.DoesNotExist``.
     """
-    for order in Order.objects.raw(LOCK_FOR_SENDING, [order_id]):
+    for order in fetch_rows(Order, LOCK_FOR_SENDING, [order_id]):
         return order
     raise Order.DoesNotExist(f"no order {order_id}")
 

@@ -3,17 +3,17 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
 
 import structlog
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import InterfaceError, InternalError, OperationalError, close_old_connections, connection
-from django.db.models import QuerySet
 
 from failpoints import failpoint
 from orders.intake.problem import Problem, ProblemError, ProblemType
 from orders.models import Order, OrderRequest
+from orders.selectors import orders_as_they_stand
 from orders.views.receipt import Budget
 from tasks.dispatch import hand_over
 from tasks.replies import TooManyWaiting, Waiter, board, is_answerable
@@ -119,7 +119,7 @@ def _waits(row: Order | OrderRequest) -> bool:
 
 
 def _reread(rows: Sequence[Row]) -> list[Row]:
-    found: QuerySet[Any] = type(rows[0])._default_manager.filter(pk__in=[row.pk for row in rows])
-    if isinstance(rows[0], OrderRequest):
-        found = found.select_related("order")
-    return list(found.order_by("pk"))
+    if isinstance(rows[0], Order):
+        return cast(list[Row], orders_as_they_stand(cast(Sequence[Order], rows)))
+    requests = OrderRequest.objects.select_related("order").filter(pk__in=[row.pk for row in rows])
+    return cast(list[Row], list(requests.order_by("pk")))

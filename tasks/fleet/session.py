@@ -16,6 +16,7 @@ from brokers.models import BrokerAccount
 from brokers.types import OrdStatus, OrdType, PositionEffect
 from orders.models import Errand, Order, OrderRequest
 from orders.selectors import (
+    WorkAtHand,
     errands_due,
     has_open_orders,
     orders_at_broker,
@@ -75,6 +76,7 @@ class TraderSession:
         self._accounts: dict[uuid.UUID, AccountSession] = {}
         self._troubled: dict[uuid.UUID, Pause] = {}
         self._caught_up = False
+        self._seen = WorkAtHand()  # the last look: what is left once all is sent that could be
 
     @property
     def user_id(self) -> int:
@@ -94,12 +96,14 @@ class TraderSession:
             raise LeaseLost("the lease's deadline has passed")
 
     def work(self) -> bool:
-        """Send, look up what others left in flight, check; return whether anything was done."""
-        if not self._caught_up:  # nobody has listened since the trader's last worker, if there was one
+        """Send, look up what others left in flight, catch up, check; return whether anything was done."""
+        worked = self._work_off()
+        if not self._caught_up:
+            # Nobody has listened since the trader's last worker, if there was one. What is to be sent waits for
+            # none of it: a worker is claimed because somebody waits for an answer.
             check_all_of(self.user_id)
             ask_at_start(self.user_id)
-            self._caught_up = True
-        worked = self._work_off()
+            self._caught_up, self._seen = True, work_at_hand(self.user_id)
         worked = self._run_errands() or worked
         worked = self._check_due() or worked
         return self._poll_unheard() or worked
@@ -136,7 +140,7 @@ class TraderSession:
         worked = False
         seen: set[uuid.UUID] = set()
         while True:
-            at_hand = work_at_hand(self.user_id)
+            at_hand = self._seen = work_at_hand(self.user_id)
             request = self._next_request(seen) if at_hand.requests else None
             if request is not None:
                 seen.add(request.id)
@@ -250,7 +254,7 @@ class TraderSession:
 
     def _run_errands(self, kinds: frozenset[Errand.Kind] | None = None) -> bool:
         """Do the errands that are due, all or those of some kinds; one that fails is put off, and the others go on."""
-        if kinds is None and not work_at_hand(self.user_id).errands:
+        if kinds is None and not self._seen.errands:
             return False
         worked = False
         for errand in errands_due(self.user_id):
@@ -281,7 +285,7 @@ class TraderSession:
 
     def _check_due(self) -> bool:
         """Ask the broker about what is due; after each question comes what has been recorded meanwhile."""
-        if not work_at_hand(self.user_id).checks:
+        if not self._seen.checks:
             return False
         by_account: dict[uuid.UUID, list[Order]] = {}
         alone, worked = self._left_alone(), False

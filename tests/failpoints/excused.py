@@ -2,6 +2,8 @@
 
 PASSED_ON: dict[str, tuple[str, str]] = {
     # a function whose effect is its callers': kind, reason
+    "orders/rows.py:insert_rows": ("write", "one statement of whoever writes the rows"),
+    "orders/rows.py:update_row": ("write", "one statement of whoever locked the row"),
     "orders/services/changes.py:Change.save": (
         "write",
         "part of the transaction of whoever locked the order",
@@ -157,6 +159,8 @@ SHOWN_ELSEWHERE: dict[str, tuple[str, str]] = {
 NOT_ON_AN_ORDERS_WAY: dict[str, str] = {
     # a file, or one effect of a function: reason
     "orders/services/api_keys.py": "a trader's keys, from the command line",
+    "orders/rows.py:fetch_rows write: SQL": "reads, or locks what its caller is to change",
+    "orders/rows.py:fetch_joined write: SQL": "reads",
     "orders/services/quotes.py:want_quotes commit": "a wish for quotes, in its caller's transaction if there is one",
     "orders/services/demo.py": "the demo's trader, before anything is traded",
     "tradingsite/demo/cast.py": "the same",
