@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.models import AutoField, Field, Model
 
 M = TypeVar("M", bound=Model)
@@ -62,10 +62,12 @@ def insert_rows(rows: Sequence[Model]) -> None:
 
 
 def update_row(row: Model, names: Collection[str]) -> None:
-    """Write these fields of a row that the caller has locked."""
+    """Write these fields of a row that the caller has locked; raises ``DatabaseError`` where there is none."""
     sql, fields = _update(type(row), tuple(sorted(set(names))))
     with connection.cursor() as cursor:
         cursor.execute(sql, [*(_value(row, field, add=False) for field in fields), row.pk])
+        if cursor.rowcount != 1:
+            raise DatabaseError(f"{row._meta.label} {row.pk} was not there to be written")
 
 
 # --- inside ---

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.forms.models import model_to_dict
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -125,3 +125,9 @@ def test_orders_as_they_stand(desk: Desk) -> None:
     Order.objects.filter(pk=first.pk).update(text="news")
     read = orders_as_they_stand([second, first])
     assert [(order.pk, order.text) for order in read] == [(first.pk, "news"), (second.pk, "")]
+
+
+def test_an_update_that_finds_no_row_is_an_error(desk: Desk) -> None:
+    position = Position(user=desk.user, account=desk.account, symbol="AAPL")
+    with pytest.raises(DatabaseError, match="was not there"):
+        update_row(position, ["qty"])
