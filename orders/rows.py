@@ -62,7 +62,10 @@ def insert_rows(rows: Sequence[Model]) -> None:
 
 
 def update_row(row: Model, names: Collection[str]) -> None:
-    """Write these fields of a row that the caller has locked; raises ``DatabaseError`` where there is none."""
+    """Write these fields of a row that the caller has locked; a reference goes by its name or by its id's.
+
+    Raises ``DatabaseError`` where there is no such row, ``KeyError`` for a field that there is not.
+    """
     sql, fields = _update(type(row), tuple(sorted(set(names))))
     with connection.cursor() as cursor:
         cursor.execute(sql, [*(_value(row, field, add=False) for field in fields), row.pk])
@@ -122,7 +125,7 @@ def _insert(model: type[Model], count: int) -> tuple[str, tuple[AnyField, ...]]:
 
 @lru_cache(STATEMENTS)
 def _update(model: type[Model], names: tuple[str, ...]) -> tuple[str, tuple[AnyField, ...]]:
-    by_name = {field.name: field for field in model._meta.concrete_fields}
+    by_name = {name: field for field in model._meta.concrete_fields for name in (field.name, field.attname)}
     fields = tuple(by_name[name] for name in names)
     columns = ", ".join(f"{field.column} = %s" for field in fields)
     sql = f"UPDATE {model._meta.db_table} SET {columns} WHERE {model._meta.pk.column} = %s"  # noqa: S608 - our names

@@ -82,6 +82,13 @@ def test_an_inserted_row_can_be_changed_and_only_what_is_named_is_written(desk: 
     assert after.updated_at > before
 
 
+def test_a_reference_is_named_by_its_id_as_well(desk: Desk) -> None:
+    order, exit_order = record_one(desk), record_one(desk)
+    order.exit_order_id = exit_order.pk
+    update_row(order, {"exit_order_id"})
+    assert Order.objects.get(pk=order.pk).exit_order == exit_order
+
+
 def test_an_update_of_a_field_that_there_is_not_is_refused(desk: Desk) -> None:
     with pytest.raises(KeyError):
         update_row(desk.strategy, ["nonsense"])
