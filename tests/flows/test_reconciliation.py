@@ -191,8 +191,12 @@ def test_what_nothing_explains_is_booked_at_the_second_look(floor: ArmedFloor) -
         "SELECT * FROM orders_order WHERE user_id = %s AND source = 'external'", trader.user_id
     )
     assert (booked["reason"], booked["cum_qty"], booked["avg_px"]) == ("RECONCILED", 2, 100)
-    (finding,) = floor.desk_rows(FINDINGS, trader.user_id)
-    assert (finding["kind"], finding["resolved_at"] is not None) == ("POSITION_DIFFERS", True)
+    # What a slow machine tells late is a finding besides.
+    differences = [
+        row for row in floor.desk_rows(FINDINGS, trader.user_id) if row["kind"] == "POSITION_DIFFERS"
+    ]
+    assert [(row["ours"], row["theirs"]) for row in differences] == [("10 at 100", "12 at 100")]
+    assert differences[0]["resolved_at"] is not None
     floor.wait_filled(trader, floor.send(trader, quantity="1").json()["id"])  # entries go on
     assert_balanced(floor)
 
