@@ -29,6 +29,7 @@ ENVIRONMENT = {
 }
 RUNS = "SELECT * FROM orders_reconciliationrun WHERE user_id = %s AND finished_at IS NOT NULL ORDER BY id"
 FINDINGS = "SELECT * FROM orders_reconciliationfinding WHERE user_id = %s ORDER BY id"
+HALTS = "SELECT 1 FROM orders_accounthalt WHERE user_id = %s AND lifted_at IS NULL"
 DYING_AT = (
     "reconcile.asked_for",
     "reconcile.before",
@@ -187,6 +188,7 @@ def test_what_nothing_explains_is_booked_at_the_second_look(floor: ArmedFloor) -
     floor.venue("POST", "/control/positions/journal", body)
     compare(floor, trader)
     wait_until("it is booked", lambda: position(floor, trader) == 12, seconds=40)
+    wait_until("its halt is over", lambda: not floor.desk_rows(HALTS, trader.user_id), seconds=40)
     (booked,) = floor.desk_rows(
         "SELECT * FROM orders_order WHERE user_id = %s AND source = 'external'", trader.user_id
     )
