@@ -50,6 +50,8 @@ from tasks.replies import answer, answer_requests
 log = structlog.get_logger(__name__)
 
 STREAM_WAIT_SECONDS = 0.25
+MOST_URGENT = 8
+"""So often errands go before everything else, until the broker is asked what is due: it may know what they do not."""
 UNSIZED_SECONDS = 1.0  # before price and equity are asked for again
 UNUSABLE_SECONDS = 30.0  # before an account that could not be opened is tried again
 
@@ -139,14 +141,15 @@ class TraderSession:
         """
         worked = False
         seen: set[uuid.UUID] = set()
+        urgent_left = MOST_URGENT
         while True:
             at_hand = self._seen = work_at_hand(self.user_id)
             request = self._next_request(seen) if at_hand.requests else None
             if request is not None:
                 seen.add(request.id)
                 worked = self._guarded(partial(self._send_request, request), request.order) or worked
-            if at_hand.errands and self._run_errands(Errand.URGENT):
-                worked = True
+            if at_hand.errands and urgent_left and self._run_errands(Errand.URGENT):
+                worked, urgent_left = True, urgent_left - 1
                 continue  # it may have recorded orders, and requests
             alone = self._left_alone()
             orders = unsent_orders(self.user_id, leave_out=alone) if at_hand.orders else []

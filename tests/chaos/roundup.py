@@ -27,7 +27,8 @@ from tests.chaos.scenes.scene import Scene
 from tests.chaos.stage import Stage
 
 ACTIONS = ("kill", "stop")
-LONGEST_SECONDS = 360.0
+SECONDS_A_STRIKE = 4.0
+"""So long the last round waits for each strike that is left when it begins, all together."""
 PAUSE_SECONDS = 1.0
 AWAY = (OSError, httpx.HTTPError, redis.RedisError, BrokerDown, psycopg.Error)
 """What a scene runs into while a fault has taken a part of the desk away; it comes back by itself."""
@@ -72,7 +73,7 @@ def playing_along(scene: Scene, points: Sequence[str], say: Callable[[str], None
 
 def round_up(scene: Scene, points: Sequence[str], say: Callable[[str], None]) -> None:
     """Arm and provoke whatever is left until each of these points was struck twice, or the time is up."""
-    deadline = time.monotonic() + LONGEST_SECONDS
+    deadline = time.monotonic() + SECONDS_A_STRIKE * len(_left(scene.stage, points))
     while time.monotonic() < deadline and (left := _left(scene.stage, points)):
         say(f"{len(left)} strikes to go: {' '.join(sorted({name for name, _ in left}))}")
         _play_all(scene, points, lambda: time.monotonic() > deadline, say)
