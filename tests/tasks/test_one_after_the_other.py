@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from brokers.errors import BrokerUnavailable, MarketClosed, OutcomeUnknown
 from brokers.types import ExecType, IdempotencyClass, NewOrder
-from orders.models import Order, OrderRequest
+from orders.models import Errand, Order, OrderRequest
+from orders.services.errands import finish_errand, write_errand
 from tasks.fleet.session import TraderSession
 from tasks.fleet.slots import Slot, boottime
 from tests.factories.alerts import record, record_one
@@ -178,3 +179,33 @@ def test_a_canceled_exit_that_never_left_does_not_keep_the_next_from_closing(
     assert (first.ord_status, first.attempt) == ("DENIED", 1)
     (second,) = record(desk, action="close_long")
     assert second.order_qty == 10
+
+
+@pytest.mark.django_db
+def test_errands_that_come_again_and_again_do_not_keep_the_broker_from_being_asked(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, _ = new_session(desk, monkeypatch)
+    order = record_one(desk)
+    session.work()
+    order.refresh_from_db()
+    Order.objects.filter(pk=order.pk).update(next_check_at=timezone.now() - dt.timedelta(hours=1))
+    place: dict[str, Any] = {
+        "account_id": desk.account.pk,
+        "kind": Errand.Kind.TEND_POSITION,
+        "symbol": "AAPL",
+    }
+
+    Errand.objects.all().delete()
+
+    def comes_again(errand: Errand) -> bool:
+        done = finish_errand(errand)
+        write_errand(user_id=desk.user.pk, **place)
+        return done
+
+    write_errand(user_id=desk.user.pk, **place)
+    monkeypatch.setattr("tasks.fleet.session.finish_errand", comes_again)
+    session.work()
+    before = order.checks
+    order.refresh_from_db()
+    assert order.checks > before, "it was asked about"
