@@ -73,8 +73,12 @@ def unsettled(books: Books, chains: Chains) -> list[str]:
             waiting.append(name_of(order))
         elif chains.of(order).roots and (why := list(differences(order, chains.of(order)))):
             waiting.append(f"{name_of(order)}: {'; '.join(why)}")
+    # Where a person has to resolve an order, its place is looked at again with each of its checks.
+    places = {(order["account_id"], order["symbol"]) for order in books.orders if books.unresolved(order)}
     waiting += [
-        f"{errand['symbol']} of account {errand['account_id']} is to be tended" for errand in books.errands
+        f"{errand['symbol']} of account {errand['account_id']} is to be tended"
+        for errand in books.errands
+        if (errand["account_id"], errand["symbol"]) not in places
     ]
     unresolved = {str(order["id"]) for order in books.orders if books.unresolved(order)}
     waiting += [
